@@ -1,0 +1,63 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { MallardError } from '../errors.ts';
+import { sessionOn, type Session } from './session.ts';
+
+/**
+ * A write lane: one connection whose transactions run one after the other. Several writers would fail each other's
+ * commits (DuckDB detects conflicts, it does not wait), so waiting happens here, in order of arrival.
+ */
+export class Lane {
+  readonly name: string;
+  readonly #connection: DuckDBConnection;
+  #tail: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(name: string, connection: DuckDBConnection) {
+    this.name = name;
+    this.#connection = connection;
+  }
+
+  /**
+   * Runs `work` in a transaction of its own; resolves after the commit, so what it answers may be acknowledged.
+   * What `work` throws rolls everything back and is thrown on.
+   */
+  transaction<T>(work: (tx: Session) => Promise<T>): Promise<T> {
+    return this.exclusive(async (session) => {
+      await session.run('BEGIN TRANSACTION');
+      try {
+        const answer = await work(session);
+        await session.run('COMMIT');
+        return answer;
+      } catch (error) {
+        // A failed COMMIT has already ended the transaction; then there is nothing to roll back.
+        await session.run('ROLLBACK').catch(() => undefined);
+        throw error;
+      }
+    });
+  }
+
+  /** Runs `work` alone on the lane's connection, outside of a transaction (for CHECKPOINT and the like). */
+  exclusive<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(new MallardError('shutting_down', 'The warehouse is closing.'));
+    const turn = this.#tail.then(() => {
+      if (this.#closed) throw new MallardError('shutting_down', 'The warehouse is closing.');
+      return work(sessionOn(this.#connection));
+    });
+    this.#tail = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Refuses new work; resolves when the running piece has ended, which is interrupted after `graceMs`. */
+  async close(graceMs: number): Promise<void> {
+    this.#closed = true;
+    let interrupting: NodeJS.Timeout | undefined;
+    const grace = setTimeout(() => {
+      // One interrupt ends one statement; the piece's next statement may be as long.
+      interrupting = setInterval(() => this.#connection.interrupt(), 50);
+    }, graceMs);
+    await this.#tail;
+    clearTimeout(grace);
+    clearInterval(interrupting);
+    this.#connection.closeSync();
+  }
+}

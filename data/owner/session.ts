@@ -1,0 +1,60 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Kysely } from 'kysely';
+import { kyselyOn } from '../kysely/dialect.ts';
+import type { Database } from '../kysely/tables.ts';
+import { inTurn } from '../kysely/turns.ts';
+import { bindParams, readChunkRows } from './values.ts';
+
+/** Positional (`$1`) or named (`$name`) parameters; how each JS type is bound stands in `values.ts`. */
+export type Params = readonly unknown[] | Record<string, unknown>;
+
+/** One connection for the length of a piece of work. Do not keep it, nor use it from two places at once. */
+export interface Session {
+  readonly connection: DuckDBConnection;
+  /** Kysely over this same connection, hence inside its transaction. */
+  readonly db: Kysely<Database>;
+  /** Runs a statement and answers the number of rows it changed. */
+  run(sql: string, params?: Params): Promise<number>;
+  /** Reads all rows; see `values.ts` for the JS type of each DuckDB type. */
+  rows<T = Record<string, unknown>>(sql: string, params?: Params): Promise<T[]>;
+  /** Reads the first row, if any. */
+  one<T = Record<string, unknown>>(sql: string, params?: Params): Promise<T | undefined>;
+}
+
+export function sessionOn(connection: DuckDBConnection): Session {
+  let db: Kysely<Database> | undefined;
+
+  // In turn: a statement sent while a stream is open on this connection would cut the stream short in silence.
+  const execute = (sql: string, params?: Params) =>
+    inTurn(connection, async () => {
+      if (params === undefined) return connection.run(sql);
+      const prepared = await connection.prepare(sql);
+      try {
+        bindParams(prepared, params);
+        return await prepared.run();
+      } finally {
+        prepared.destroySync();
+      }
+    });
+
+  async function rows<T>(sql: string, params?: Params): Promise<T[]> {
+    const result = await execute(sql, params);
+    const names = result.deduplicatedColumnNames();
+    const types = result.columnTypes();
+    const read: T[] = [];
+    for (const chunk of await result.fetchAllChunks()) {
+      for (const row of readChunkRows(names, types, chunk)) read.push(row as T);
+    }
+    return read;
+  }
+
+  return {
+    connection,
+    get db() {
+      return (db ??= kyselyOn(connection));
+    },
+    run: async (sql, params) => (await execute(sql, params)).rowsChanged,
+    rows,
+    one: async <T>(sql: string, params?: Params) => (await rows<T>(sql, params))[0],
+  };
+}

@@ -1,0 +1,88 @@
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { packageRoot } from './package-root.ts';
+
+/** Resolves every path. What is ours lies under `packageRoot`, what is the user's under `dir`. */
+export class Project {
+  readonly dir: string;
+
+  constructor(dir: string) {
+    this.dir = resolve(dir);
+  }
+
+  /** The one DuckDB file. */
+  get warehouseFile(): string {
+    return join(this.dir, 'mallard.duckdb');
+  }
+  /** Names the owner: pid and URL, JSON. */
+  get ownerFile(): string {
+    return join(this.dir, 'owner.json');
+  }
+  /** Guards ownership beside DuckDB's own lock. */
+  get ownerSocket(): string {
+    return join(this.dir, 'owner.sock');
+  }
+  /** Uploads are staged here before they are loaded. */
+  get staging(): string {
+    return join(this.dir, 'inbox', '.staging');
+  }
+  /** Files dropped here are loaded by the ingest job: `inbox/<table>/*.csv`. */
+  get inbox(): string {
+    return join(this.dir, 'inbox');
+  }
+  /** Mail written by the file provider. */
+  get outbox(): string {
+    return join(this.dir, 'outbox');
+  }
+  /** DuckDB spills here. */
+  get spill(): string {
+    return join(this.dir, 'spill');
+  }
+  /** Published, read-only copies for other tools. */
+  get published(): string {
+    return join(this.dir, 'published');
+  }
+  /** The generated history's files and its truth. */
+  get sample(): string {
+    return join(this.dir, 'sample');
+  }
+  /** Kept report runs: page, e-mail, PNGs. */
+  get reportRuns(): string {
+    return join(this.dir, 'report-runs');
+  }
+  /** The user's own Malloy models; ours are in `packageModels`. */
+  get models(): string {
+    return join(this.dir, 'models');
+  }
+  get reports(): string {
+    return join(this.dir, 'reports');
+  }
+  /** Account settings (YAML): see `data/account.ts`. */
+  get accountFile(): string {
+    return join(this.dir, 'account.yaml');
+  }
+
+  get packageModels(): string {
+    return join(packageRoot, 'models');
+  }
+  get packageReports(): string {
+    return join(packageRoot, 'reports');
+  }
+
+  /** Makes the folders that must exist. */
+  ensureFolders(): void {
+    for (const folder of [
+      this.dir,
+      this.inbox,
+      this.staging,
+      this.outbox,
+      this.spill,
+      this.published,
+      this.models,
+      this.reports,
+      this.reportRuns,
+    ]) {
+      mkdirSync(folder, { recursive: true });
+    }
+  }
+}

@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // DuckDB keeps native threads: forks end cleanly where worker threads may hang on a running query.
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    // The machine's zone must never leak into a figure: the suite runs far from UTC on purpose.
+    env: { TZ: 'Asia/Kolkata', UV_THREADPOOL_SIZE: '32' },
+  },
+});
