@@ -1,6 +1,6 @@
 /**
  * Every error a user can meet, once: its code, HTTP status, title and remedy.
- * `test/data/errors.test.ts` keeps this table and docs/ERRORS.md equal.
+ * `test/data/errors.test.ts` keeps this table and api/ERRORS.md equal.
  */
 export const errorCodes = {
   bad_request: {

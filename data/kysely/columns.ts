@@ -121,7 +121,7 @@ export const columns = {
   'ops.audience': {
     campaign_run_id: 'varchar not null', message_id: 'varchar not null', contact_id: 'varchar not null',
     position: 'bigint', delivery_id: 'varchar', email: 'varchar', address_key: 'varchar', decision: 'varchar not null',
-    reason: 'varchar not null', arm: 'varchar', send_at: 'timestamp', variables: 'json',
+    reason: 'varchar not null', refusals: 'varchar[]', arm: 'varchar', send_at: 'timestamp', variables: 'json',
     recorded_at: 'timestamp not null' },
   'ops.delivery_batches': {
     batch_id: 'varchar not null', campaign_run_id: 'varchar not null', message_id: 'varchar not null',

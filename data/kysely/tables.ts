@@ -4,6 +4,7 @@ import type { columns } from './columns.ts';
 /** What a column of each DuckDB type gives when read, and takes when written: data/owner/values.ts, as types. */
 interface ValueTypes {
   varchar: { read: string; write: string };
+  'varchar[]': { read: string[]; write: readonly string[] };
   boolean: { read: boolean; write: boolean };
   integer: { read: number; write: number };
   bigint: { read: bigint; write: bigint | number };

@@ -45,10 +45,10 @@ const statements = [
      as_of timestamp not null, launched_at timestamp not null, launched_by varchar, completed_at timestamp,
      audience_count bigint, send_count bigint, holdout_count bigint, excluded_count bigint, error varchar,
      updated_at timestamp not null)`,
-  // decision: send, holdout, excluded. position is dense from 1 over the rows to send, null for the others.
+  // decision: send, holdout, excluded; refusals: every reason against, the first decided. position is dense from 1 over the rows to send, null for the others.
   `create table ops.audience (
      campaign_run_id varchar not null, message_id varchar not null, contact_id varchar not null, position bigint,
-     delivery_id varchar, email varchar, address_key varchar, decision varchar not null, reason varchar not null,
+     delivery_id varchar, email varchar, address_key varchar, decision varchar not null, reason varchar not null, refusals varchar[],
      arm varchar, send_at timestamp, variables json, recorded_at timestamp not null)`, // append only
   // status: pending, leased, done. Positions are inclusive.
   `create table ops.delivery_batches (

@@ -1,0 +1,129 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { PassThrough, type Readable } from 'node:stream';
+import { SingleBar } from 'cli-progress';
+import type { Command } from 'commander';
+import { MallardError } from '../../../data/errors.ts';
+import type { ApiClient } from '../../client.ts';
+import { inSession, type Cli } from '../cli.ts';
+import { printJson, printLine, printTable, type Row, type Streams } from '../output.ts';
+
+export interface LoadOptions {
+  columns?: string;
+  dateFormat?: string;
+  source?: string;
+  delimiter?: string;
+  format?: string;
+  replaceSource?: boolean;
+}
+
+export interface LoadAnswer {
+  table: string;
+  rows_read: number;
+  rows_inserted: number;
+  rows_updated: number;
+  rows_unchanged: number;
+  rows_rejected: number;
+  rejects: Row[];
+}
+
+export function loadCommand(program: Command, { streams }: Cli): void {
+  program
+    .command('load')
+    .description(
+      'Load files into a core table, or into raw.NAME as they are; the same file twice changes nothing',
+    )
+    .argument('<table>', 'a core table (contacts, deals, email_events, …), suppressions, or raw.NAME')
+    .argument('<file...>', 'CSV, NDJSON or Parquet, gzipped or not')
+    .option('--columns <core=file,...>', 'which column of the file is which of the table')
+    .option('--date-format <format>', 'of dates that are not ISO: %d-%m-%Y')
+    .option('--source <name>', 'which system the rows come from')
+    .option('--delimiter <sign>', 'of a CSV; default: found out')
+    .option('--format <format>', 'csv, ndjson or parquet; default: by the name')
+    .option('--replace-source', 'first forget what this source brought before; for files without ids')
+    .addHelpText(
+      'after',
+      '\nExample: mallard load deals pipeline.csv --date-format %d-%m-%Y --columns deal_id=opportunity_id,amount=close_value',
+    )
+    .action(
+      inSession<LoadOptions>(async ({ client }, options, table = '', files) => {
+        const names = files as unknown as string[];
+        const answers: LoadAnswer[] = [];
+        for (const [index, file] of names.entries()) {
+          // The files of one command are one source: replacing it again would forget the file before.
+          const replaceSource = index === 0 && options.replaceSource === true;
+          answers.push(
+            await loadFile(
+              client,
+              table,
+              file,
+              { ...options, replaceSource },
+              options.json ? undefined : streams,
+            ),
+          );
+        }
+        if (options.json) return printJson(streams, answers);
+        for (const [index, answer] of answers.entries()) printLoad(streams, names[index] ?? '', answer);
+      }),
+    );
+}
+
+/** Streams one file to the API, with a bar on a terminal. Throws `not_found` where there is no such file. */
+export async function loadFile(
+  client: ApiClient,
+  table: string,
+  path: string,
+  options: LoadOptions,
+  streams?: Streams,
+): Promise<LoadAnswer> {
+  const size = await sizeOf(path);
+  const body = showProgress(createReadStream(path), size, basename(path), streams);
+  return client.request<LoadAnswer>('POST', `/v1/load/${encodeURIComponent(table)}`, {
+    query: {
+      name: basename(path),
+      columns: options.columns,
+      date_format: options.dateFormat,
+      source: options.source,
+      delimiter: options.delimiter,
+      format: options.format,
+      replace_source: options.replaceSource === true ? true : undefined,
+    },
+    headers: { 'content-type': 'application/octet-stream' },
+    body,
+  });
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (cause) {
+    throw new MallardError('not_found', `There is no file ${path}.`, { remedy: 'Check the path.', cause });
+  }
+}
+
+function showProgress(file: Readable, size: number, name: string, streams: Streams | undefined): Readable {
+  if (!streams?.err.isTTY) return file;
+  const bar = new SingleBar({
+    stream: streams.err,
+    format: `${name} {bar} {percentage}% {eta_formatted}`,
+    clearOnComplete: true,
+    hideCursor: true,
+  });
+  bar.start(size, 0);
+  file.on('data', (part: Buffer) => bar.increment(part.length));
+  file.once('close', () => bar.stop());
+  return file.pipe(new PassThrough());
+}
+
+function printLoad(streams: Streams, file: string, answer: LoadAnswer): void {
+  const count = (rows: number) => rows.toLocaleString('en-US');
+  printLine(
+    streams,
+    `${file} -> ${answer.table}: ${count(answer.rows_read)} rows read, ${count(answer.rows_inserted)} new, ${count(answer.rows_updated)} changed, ` +
+      `${count(answer.rows_unchanged)} unchanged, ${count(answer.rows_rejected)} rejected`,
+  );
+  if (answer.rejects.length === 0) return;
+  printLine(streams, 'The first rejects (all of them are in raw.rejects):');
+  printTable(streams, answer.rejects);
+}

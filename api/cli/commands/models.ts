@@ -1,0 +1,165 @@
+import { createWriteStream } from 'node:fs';
+import { buffer } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { Option, type Command } from 'commander';
+import { mediaTypes, type Format } from '../../results/formats.ts';
+import { asOfOf, inSession, isoTime, wholeNumber, type Cli } from '../cli.ts';
+import { note, printJson, printLine, printTable, type Row } from '../output.ts';
+import type { CliSession, GlobalOptions } from '../session.ts';
+
+const tableRowsDefault = 100;
+
+/** build, test, fields, metrics, query */
+export function modelCommands(program: Command, cli: Cli): void {
+  const { streams } = cli;
+
+  program
+    .command('build')
+    .description('Build the marts, as of --as-of or now')
+    .option('--mart <name...>', 'only these')
+    .addHelpText('after', '\nExample: mallard build --as-of 2026-11-01')
+    .action(
+      inSession<{ mart?: string[] }>(async ({ client }, options) => {
+        const built = await client.request<{ as_of: string; marts: Row[] }>('POST', '/v1/build', {
+          body: { ...asOfOf(options), ...(options.mart ? { marts: options.mart } : {}) },
+        });
+        if (options.json) return printJson(streams, built);
+        printTable(streams, built.marts);
+        printLine(streams, `Built as of ${built.as_of}.`);
+      }),
+    );
+
+  program
+    .command('test')
+    .description('Run the tests of the models; exit 1 where one fails')
+    .addHelpText('after', '\nExample: mallard test --json')
+    .action(
+      inSession(async ({ client }, options) => {
+        const answer = await client.request<{ passed: boolean; tests: (Row & { passed: boolean })[] }>(
+          'POST',
+          '/v1/test',
+          { body: asOfOf(options) },
+        );
+        if (!answer.passed) cli.fail();
+        if (options.json) return printJson(streams, answer);
+        printTable(
+          streams,
+          answer.tests.map((test) => ({
+            result: test.passed ? 'passed' : 'FAILED',
+            test: test['name'],
+            failing: test['failing_count'],
+            model: test['model'],
+          })),
+        );
+        for (const test of answer.tests.filter((each) => !each.passed)) {
+          printLine(streams, `\n${String(test['name'])}: ${JSON.stringify(test['sample_rows'])}`);
+        }
+      }),
+    );
+
+  program
+    .command('fields')
+    .description('What segments, templates and reports may use: name, type, meaning')
+    .argument('[part]', 'only paths that contain this')
+    .addHelpText('after', '\nExample: mallard fields email.last_30_days')
+    .action(
+      inSession(async ({ client }, options, part?: string) => {
+        const { fields } = await client.request<{
+          fields: { path: string; type: string; doc?: string; mart: string }[];
+        }>('GET', '/v1/fields');
+        const found = fields.filter((field) => part === undefined || field.path.includes(part));
+        if (options.json) return printJson(streams, found);
+        printTable(
+          streams,
+          found.map(({ path, type, doc, mart }) => ({ field: path, type, mart, meaning: doc ?? '' })),
+        );
+      }),
+    );
+
+  program
+    .command('metrics')
+    .description('The metrics, and what each can honestly be sliced by')
+    .addHelpText('after', '\nExample: mallard metrics')
+    .action(
+      inSession(async ({ client }, options) => {
+        const { metrics } = await client.request<{
+          metrics: { name: string; source: string; dimensions: string[]; doc?: string }[];
+        }>('GET', '/v1/metrics');
+        if (options.json) return printJson(streams, metrics);
+        printTable(
+          streams,
+          metrics.map(({ name, source, dimensions, doc }) => ({
+            metric: name,
+            source,
+            dimensions: dimensions.join(', '),
+            meaning: doc ?? '',
+          })),
+        );
+      }),
+    );
+
+  program
+    .command('query')
+    .description('Run a Malloy query over the models')
+    .argument('<malloy>', 'for example: run: deals -> { aggregate: deal_count }')
+    .addOption(
+      new Option('--format <format>', 'how rows are printed')
+        .choices(['table', ...Object.keys(mediaTypes)])
+        .default('table'),
+    )
+    .option('--out <file>', 'write there')
+    .option('--known-at <time>', 'only what had been recorded by then', isoTime)
+    .option('--row-limit <n>', 'at most this many rows', wholeNumber)
+    .option('--timeout-ms <n>', 'give up after this long', wholeNumber)
+    .addHelpText(
+      'after',
+      "\nExample: mallard query 'run: deals -> { aggregate: deal_count, win_rate }' --json",
+    )
+    .action(
+      inSession<QueryOptions>((session, options, malloy = '') => runQuery(cli, session, options, malloy)),
+    );
+}
+
+interface QueryOptions {
+  format: 'table' | Format;
+  out?: string;
+  knownAt?: string;
+  rowLimit?: number;
+  timeoutMs?: number;
+}
+
+async function runQuery(
+  { streams }: Cli,
+  { client }: CliSession,
+  options: QueryOptions & GlobalOptions,
+  query: string,
+): Promise<void> {
+  const format = options.json ? 'json' : options.format;
+  const asTable = format === 'table' && options.out === undefined;
+  const rowLimit = options.rowLimit ?? (asTable ? tableRowsDefault : undefined);
+  const answer = await client.stream('POST', '/v1/query', {
+    // A table is read as Arrow: it keeps the digits of decimals, which JSON.parse does not.
+    headers: { accept: asTable ? mediaTypes.arrow : mediaTypes[format === 'table' ? 'csv' : format] },
+    body: {
+      query,
+      ...asOfOf(options),
+      ...(options.knownAt === undefined ? {} : { known_at: options.knownAt }),
+      ...(rowLimit === undefined ? {} : { row_limit: rowLimit }),
+      ...(options.timeoutMs === undefined ? {} : { timeout_ms: options.timeoutMs }),
+    },
+  });
+  const cutAt = answer.headers['x-truncated-at'];
+  if (cutAt !== undefined)
+    note(
+      streams,
+      `There are more rows: only the first ${String(cutAt)} are shown. Raise --row-limit, or use --format ndjson.`,
+    );
+  if (!asTable) {
+    const target = options.out === undefined ? streams.out : createWriteStream(options.out);
+    return pipeline(answer.body, target, { end: options.out !== undefined });
+  }
+  const { rowsFromArrow } = await import('../../arrow-rows.ts');
+  const rows = rowsFromArrow(await buffer(answer.body));
+  printTable(streams, rows);
+  if (rows.length === rowLimit) note(streams, `At most ${rowLimit} rows are shown: see --row-limit.`);
+}

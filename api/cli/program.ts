@@ -1,0 +1,83 @@
+import { Command, CommanderError } from 'commander';
+import { MallardError } from '../../data/errors.ts';
+import { version } from '../version.ts';
+import { isoTime, type Cli, type JobsForCli } from './cli.ts';
+import { campaignCommands, sendingCommands } from './commands/campaigns.ts';
+import { jobCommands } from './commands/jobs.ts';
+import { loadCommand } from './commands/load.ts';
+import { modelCommands } from './commands/models.ts';
+import { projectCommands } from './commands/project.ts';
+import { reportCommands } from './commands/reports.ts';
+import { segmentCommands } from './commands/segments.ts';
+import { tokenCommands } from './commands/tokens.ts';
+import type { Streams } from './output.ts';
+
+export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
+
+/** Runs one command line (without node and script). Answers the exit code: 0 done, 1 failed, 2 wrong usage. */
+export async function runCommandLine(
+  args: readonly string[],
+  options: { streams: Streams; jobs: JobsForCli },
+): Promise<number> {
+  let exitCode: number = exitCodes.done;
+  const cli: Cli = { ...options, fail: () => (exitCode = exitCodes.failed) };
+  try {
+    await programFor(cli).parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return explain(error, options.streams, args.includes('--json'));
+  }
+}
+
+function programFor(cli: Cli): Command {
+  const program = new Command('mallard')
+    .description('An analytics-first CRM marketing warehouse: one process, one DuckDB file.')
+    .version(version)
+    .option(
+      '--project <dir>',
+      'the project folder; default MALLARD_PROJECT, else ./mallard-data',
+      process.env['MALLARD_PROJECT'] ?? './mallard-data',
+    )
+    .option('--as-of <time>', 'as of when, ISO 8601; default now', isoTime)
+    .option('--json', 'machine output on stdout')
+    .showHelpAfterError('(mallard --help says more)')
+    .configureOutput({
+      writeOut: (text) => void cli.streams.out.write(text),
+      writeErr: (text) => void cli.streams.err.write(text),
+    });
+  projectCommands(program, cli);
+  loadCommand(program, cli);
+  modelCommands(program, cli);
+  segmentCommands(program, cli);
+  campaignCommands(program, cli);
+  sendingCommands(program, cli);
+  reportCommands(program, cli);
+  jobCommands(program, cli);
+  tokenCommands(program, cli);
+  throwInsteadOfExit(program);
+  return program;
+}
+
+/** Global options may stand before or after the command; commander must not end the process itself. */
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride();
+  for (const each of command.commands) {
+    each.copyInheritedSettings(command);
+    throwInsteadOfExit(each);
+  }
+}
+
+function explain(error: unknown, { err }: Streams, asJson: boolean): number {
+  // Commander has written its own message, or the help that was asked for.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  if (!(error instanceof MallardError)) {
+    err.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    return exitCodes.failed;
+  }
+  if (asJson)
+    err.write(
+      `${JSON.stringify({ error: { code: error.code, message: error.message, remedy: error.remedy, fields: error.fields } }, null, 2)}\n`,
+    );
+  else err.write(`mallard: ${error.message}\n`);
+  return error.code === 'bad_usage' ? exitCodes.usage : exitCodes.failed;
+}

@@ -1,0 +1,33 @@
+import type { Routes } from '../context.ts';
+import { campaignRunRoutes } from './campaign-runs.ts';
+import { campaignRoutes } from './campaigns.ts';
+import { deliveryRoutes } from './delivery.ts';
+import { healthRoutes } from './health.ts';
+import { jobRoutes } from './jobs.ts';
+import { landingRoutes } from './landing.ts';
+import { loadRoutes } from './load.ts';
+import { modelRoutes } from './models.ts';
+import { queryRoutes } from './query.ts';
+import { reportRoutes } from './reports.ts';
+import { segmentRoutes } from './segments.ts';
+import { tokenRoutes } from './tokens.ts';
+import { unsubscribeRoutes } from './unsubscribe.ts';
+import { webhookRoutes } from './webhooks.ts';
+
+/** One file per resource. */
+export const resources: readonly Routes[] = [
+  landingRoutes,
+  healthRoutes,
+  loadRoutes,
+  webhookRoutes,
+  queryRoutes,
+  modelRoutes,
+  segmentRoutes,
+  campaignRoutes,
+  campaignRunRoutes,
+  deliveryRoutes,
+  reportRoutes,
+  jobRoutes,
+  tokenRoutes,
+  unsubscribeRoutes,
+];

@@ -1,0 +1,124 @@
+import { Type } from 'typebox';
+import type { Routes } from '../context.ts';
+import { operators, readers } from '../access/roles.ts';
+import { AsOfBody, asOfOrNow, Count } from '../schemas.ts';
+
+const BuiltMart = Type.Object({
+  mart: Type.String(),
+  row_count: Count('rows of the built table'),
+  duration_ms: Type.Number(),
+});
+
+const TestResult = Type.Object({
+  name: Type.String(),
+  model: Type.String(),
+  passed: Type.Boolean(),
+  failing_count: Count('rows that break the rule'),
+  sample_rows: Type.Array(Type.Unknown(), { description: 'the first of them' }),
+  sql: Type.String(),
+});
+
+const Build = Type.Object(
+  {
+    ...AsOfBody.properties,
+    marts: Type.Optional(Type.Array(Type.String(), { description: 'default: all' })),
+  },
+  { additionalProperties: false },
+);
+
+const CatalogueField = Type.Object({
+  path: Type.String({ examples: ['lifecycle_stage', 'email.last_30_days.clicks'] }),
+  type: Type.String(),
+  doc: Type.Optional(Type.String()),
+  mart: Type.String(),
+});
+
+const CatalogueMetric = Type.Object({
+  source: Type.String(),
+  name: Type.String(),
+  type: Type.String(),
+  doc: Type.Optional(Type.String()),
+  dimensions: Type.Array(Type.String()),
+});
+
+export const modelRoutes: Routes = (app, { mallard }) => {
+  app.post(
+    '/v1/build',
+    {
+      schema: {
+        tags: ['models'],
+        summary: 'Build the marts',
+        description:
+          'All marts in one transaction, in the order they depend on each other; answers after the commit.',
+        body: Build,
+        response: { 200: Type.Object({ as_of: Type.String(), marts: Type.Array(BuiltMart) }) },
+      },
+      config: { access: operators },
+    },
+    async (request) => {
+      const asOf = asOfOrNow(mallard.clock, request.body.as_of);
+      const { marts } = request.body;
+      return {
+        as_of: asOf.toISOString(),
+        marts: await mallard.engine.build({ asOf, ...(marts ? { marts } : {}) }),
+      };
+    },
+  );
+
+  app.post(
+    '/v1/test',
+    {
+      schema: {
+        tags: ['models'],
+        summary: 'Run the tests of the models',
+        body: AsOfBody,
+        response: {
+          200: Type.Object({ as_of: Type.String(), passed: Type.Boolean(), tests: Type.Array(TestResult) }),
+        },
+      },
+      config: { access: readers, audit: false },
+    },
+    async (request) => {
+      const asOf = asOfOrNow(mallard.clock, request.body.as_of);
+      const tests = await mallard.engine.test({ asOf });
+      return { as_of: asOf.toISOString(), passed: tests.every((test) => test.passed), tests };
+    },
+  );
+
+  app.get(
+    '/v1/fields',
+    {
+      schema: {
+        tags: ['models'],
+        summary: 'The catalogue of fields',
+        description: 'What segments, templates and reports may use: name, type and meaning.',
+        response: {
+          200: Type.Object({ fields: Type.Array(CatalogueField) }, { additionalProperties: true }),
+        },
+      },
+      config: { access: readers },
+    },
+    () => mallard.engine.catalogue(),
+  );
+
+  app.get(
+    '/v1/metrics',
+    {
+      schema: {
+        tags: ['models'],
+        summary: 'The metrics',
+        description: 'Each with the dimensions it can honestly be sliced by.',
+        response: { 200: Type.Object({ metrics: Type.Array(CatalogueMetric) }) },
+      },
+      config: { access: readers },
+    },
+    async () => {
+      const { measures } = await mallard.engine.catalogue();
+      return {
+        metrics: measures
+          .filter((measure) => measure.is_metric)
+          .map(({ is_metric: _isMetric, ...metric }) => metric),
+      };
+    },
+  );
+};

@@ -1,0 +1,75 @@
+/**
+ * Criteria: who belongs to a segment, as a tree of conditions.
+ *
+ * - A *field condition* compares one field of the catalogue (a column of `contact_facts`) with a value.
+ * - A *behaviour* compares a measure over one contact's events ('email_events.clicks'), optionally of some events only
+ *   (`where`) and of the last days only (`within_days`), with a value.
+ * - `all`, `any` and `not` combine them. Their lists are never empty: an empty one would mean everybody or nobody.
+ */
+export type Criteria = AllOf | AnyOf | NotOf | FieldCondition | BehaviourCondition;
+
+export interface AllOf {
+  all: Criteria[];
+}
+
+export interface AnyOf {
+  any: Criteria[];
+}
+
+export interface NotOf {
+  not: Criteria;
+}
+
+export interface FieldCondition {
+  /** Path in the catalogue: 'lifecycle_stage', 'email.last_30_days.clicks'. */
+  field: string;
+  operator: string;
+  /** Absent for `is_set` and `is_not_set`. */
+  value?: CriteriaValue;
+}
+
+export interface BehaviourCondition {
+  /** '<source>.<measure>': 'email_events.clicks', 'orders.revenue'. */
+  measure: string;
+  /** Which of the contact's events count. Conditions over the source's own fields; default all. */
+  where?: Criteria;
+  /** Only events since the start of the day this many days before `AS_OF`; default all events before `AS_OF`. */
+  within_days?: number;
+  operator: string;
+  value?: CriteriaValue;
+}
+
+/** Numbers may be decimal text, as money is read. Dates and times are ISO text; without an offset in the account's zone. */
+export type CriteriaScalar = string | number | boolean;
+export type CriteriaValue = CriteriaScalar | CriteriaScalar[];
+
+/** The flat form: one row per condition; `logic` joins a row to the one before it (the first row's is ignored). */
+export interface FlatCondition extends FieldCondition {
+  /** Default AND. AND binds tighter than OR. */
+  logic?: 'AND' | 'OR';
+}
+
+export type FieldType = 'string' | 'number' | 'boolean' | 'date' | 'timestamp';
+
+/** What criteria need to know of the models' catalogue. `ModelEngine.catalogue()` gives more. */
+export interface CriteriaCatalogue {
+  /** The fields of `contact_facts`. */
+  fields: readonly CriteriaField[];
+  /** The event sources that behaviours may aggregate. */
+  sources: readonly EventSource[];
+}
+
+export interface CriteriaField {
+  path: string;
+  type: FieldType;
+}
+
+export interface EventSource {
+  /** The source's name in the model: 'email_events'. */
+  name: string;
+  /** The field that names the contact, and the one that says when. */
+  contactField: string;
+  timeField: CriteriaField;
+  fields: readonly CriteriaField[];
+  measures: readonly CriteriaField[];
+}

@@ -1,0 +1,44 @@
+import { toTimestamp, type Clock } from '../../data/clock.ts';
+import type { Session } from '../../data/owner/session.ts';
+import type { BuildResult } from './types.ts';
+
+/**
+ * Builds marts in the given transaction, each replaced as a whole; readers see the old ones until it commits.
+ * @param names which to build, in order
+ * @param sqlOf the SQL of a mart's definition, the marts built so far being read from their tables
+ * @param asOf what the marts are as of: UTC without an offset
+ */
+export async function buildMarts(
+  tx: Session,
+  clock: Clock,
+  names: readonly string[],
+  sqlOf: (mart: string, built: readonly string[]) => Promise<string>,
+  asOf: string,
+): Promise<BuildResult[]> {
+  const results: BuildResult[] = [];
+  for (const mart of names) {
+    const started = performance.now();
+    const sql = await sqlOf(
+      mart,
+      results.map((result) => result.mart),
+    );
+    const builtAt = toTimestamp(clock.now());
+    await tx.run(
+      `create or replace table mart.${mart} as
+       select *, timestamp '${asOf}' as as_of, timestamp '${builtAt}' as built_at from (${sql})`,
+    );
+    const count = await tx.one<{ row_count: number }>(`select count(*)::int as row_count from mart.${mart}`);
+    const result = {
+      mart,
+      row_count: count?.row_count ?? 0,
+      duration_ms: Math.round(performance.now() - started),
+    };
+    await tx.run(
+      `insert into ops.mart_builds (mart, as_of, known_at, row_count, built_at, duration_ms)
+       values ($1, $2::timestamp, null, $3, $4::timestamp, $5)`,
+      [mart, asOf, result.row_count, builtAt, result.duration_ms],
+    );
+    results.push(result);
+  }
+  return results;
+}

@@ -1,0 +1,161 @@
+import type { Explore, Field, Model } from '@malloydata/malloy';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Project } from '../../data/project.ts';
+import type { CompiledModels } from './compiled.ts';
+import { docOf, fieldsInOrder, fieldType, isPublic } from './describe.ts';
+import { marts, type MartColumn } from './marts.ts';
+import type {
+  Catalogue,
+  CatalogueField,
+  CatalogueMeasure,
+  CatalogueSegment,
+  CatalogueSource,
+} from './types.ts';
+import { eventSubjects, windowDays, windowName } from './windows.ts';
+
+type PlainField = Omit<CatalogueField, 'mart'>;
+
+/** What the models offer, read from the definitions: they carry the docs. */
+export async function readCatalogue(models: CompiledModels, project: Project): Promise<Catalogue> {
+  const model = await models.materializer.getModel();
+  const windowDocs = documentWindows(model);
+  const sources = model.explores.map((source) => describeSource(source, windowDocs, project));
+  const isMart = (name: string) => (marts as readonly string[]).includes(name);
+  return {
+    fields: sources
+      .filter((source) => isMart(source.name))
+      .flatMap((source) => source.fields.map((field) => ({ ...field, mart: source.name }))),
+    measures: model.explores.flatMap(describeMeasures),
+    sources,
+    segments: model.explores.flatMap((source) => describeSegment(source, project)),
+    broken: models.broken,
+  };
+}
+
+/** The columns of a mart's table: the public dimensions and structs of its definition, in a stable order. */
+export function martColumns(model: Model, source: string): MartColumn[] {
+  const explore = model.getExploreByName(source);
+  return fieldsInOrder(explore)
+    .filter((field) => isPublic(explore, field) && (isDimension(field) || isRecord(field)))
+    .map((field) => {
+      const doc = field.isAtomicField() ? docOf(field.annotations) : undefined;
+      const type = field.isAtomicField() ? field.type : 'record';
+      return { name: field.name, type, ...(doc === undefined ? {} : { doc }) };
+    });
+}
+
+function describeSource(
+  source: Explore,
+  windowDocs: ReadonlyMap<string, string>,
+  project: Project,
+): CatalogueSource {
+  const publicFields = fieldsInOrder(source).filter((field) => isPublic(source, field));
+  const doc = docOf(source.annotations);
+  return {
+    name: source.name,
+    ...(doc === undefined ? {} : { doc }),
+    ...(source.primaryKey === undefined ? {} : { primary_key: source.primaryKey }),
+    layer: layerOf(source, project),
+    file: fileOf(source, project),
+    fields: publicFields.flatMap((field) => describeField(field, '', windowDocs)),
+    measures: publicFields
+      .filter((field) => field.isAtomicField() && field.isCalculation())
+      .map((field) => field.name),
+    views: publicFields.filter((field) => field.isQueryField()).map((field) => field.name),
+  };
+}
+
+/** A dimension, or the dimensions of a struct or of a joined mart, by path. */
+function describeField(field: Field, prefix: string, windowDocs: ReadonlyMap<string, string>): PlainField[] {
+  const path = `${prefix}${field.name}`;
+  if (isDimension(field) && field.isAtomicField()) {
+    const type = fieldType(field);
+    const doc = docOf(field.annotations) ?? windowDocs.get(path);
+    return type === undefined ? [] : [{ path, type, ...(doc === undefined ? {} : { doc }) }];
+  }
+  // One step into joins: contact_facts' rfm.segment, but not the joins of the joined.
+  if (!field.isExploreField() || field.isArray || (!isRecord(field) && prefix !== '')) return [];
+  return fieldsInOrder(field)
+    .filter((inner) => isPublic(field, inner) && (isRecord(field) || !inner.isExploreField()))
+    .flatMap((inner) => describeField(inner, `${path}.`, windowDocs));
+}
+
+function describeMeasures(source: Explore): CatalogueMeasure[] {
+  return fieldsInOrder(source).flatMap((field) => {
+    if (!field.isAtomicField() || !field.isCalculation() || !isPublic(source, field)) return [];
+    const doc = docOf(field.annotations);
+    const metric = field.annotations.forRoute('metric').length > 0;
+    const dimensions = metric
+      ? field.annotations.parseAsTag('metric').tag.textArray('dimensions')
+      : undefined;
+    return {
+      source: source.name,
+      name: field.name,
+      type: fieldType(field) ?? 'number',
+      ...(doc === undefined ? {} : { doc }),
+      is_metric: metric,
+      dimensions: dimensions ?? [],
+    };
+  });
+}
+
+function describeSegment(source: Explore, project: Project): CatalogueSegment[] {
+  if (source.annotations.forRoute('segment').length === 0) return [];
+  const { tag } = source.annotations.parseAsTag('segment');
+  const name = tag.text('name') ?? source.name;
+  const doc = docOf(source.annotations);
+  return [
+    {
+      name,
+      title: tag.text('title') ?? name,
+      ...(doc === undefined ? {} : { doc }),
+      source: source.name,
+      file: fileOf(source, project),
+    },
+  ];
+}
+
+/** A record literal takes no docs for its inside: they come from the measures the windows are made of. */
+function documentWindows(model: Model): Map<string, string> {
+  const docs = new Map<string, string>();
+  for (const subject of eventSubjects) {
+    const measures = model.getExploreByName(subject.source);
+    for (const measure of subject.windowed) {
+      const field = measures.getFieldByName(measure);
+      const doc = field.isAtomicField() ? docOf(field.annotations) : undefined;
+      if (doc === undefined) continue;
+      for (const days of windowDays) {
+        docs.set(`${subject.name}.${windowName(days)}.${measure}`, `${doc} In the last ${days} days.`);
+      }
+    }
+  }
+  return docs;
+}
+
+function isDimension(field: Field): boolean {
+  return field.isAtomicField() && !field.isCalculation();
+}
+
+/** A struct, not a join. */
+function isRecord(field: Field): boolean {
+  return field.isExploreField() && field.structDef.type === 'record';
+}
+
+function layerOf(source: Explore, project: Project): CatalogueSource['layer'] {
+  if (source.annotations.forRoute('segment').length > 0) return 'segment';
+  const file = fileOf(source, project);
+  if (file.startsWith('base/')) return 'base';
+  if (file.startsWith('marts/')) return 'mart';
+  if (file.startsWith('metrics/')) return 'metric';
+  return 'user';
+}
+
+/** Relative to our models/ folder, or to the project's folder for its own. */
+function fileOf(source: Explore, project: Project): string {
+  const url = source.location?.url;
+  if (url === undefined || !url.startsWith('file:')) return '';
+  const path = fileURLToPath(url);
+  const ours = relative(project.packageModels, path);
+  return ours.startsWith('..') ? relative(project.dir, path) : ours;
+}

@@ -1,0 +1,102 @@
+import { Runtime, type CacheManager, type ModelMaterializer } from '@malloydata/malloy';
+import { relative } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { errorMessage } from '../../data/errors.ts';
+import type { Project } from '../../data/project.ts';
+import type { WarehouseConnection } from './connection.ts';
+import { malloyFiles, ModelFiles } from './files.ts';
+import { builtText, definitionFile, type MartColumn } from './marts.ts';
+import { modelError } from './problems.ts';
+import type { BrokenModel } from './types.ts';
+
+/** The columns of the marts to read from their tables, by mart; empty: every mart is its definition. */
+export type BuiltMarts = ReadonlyMap<string, readonly MartColumn[]>;
+
+/** Our models and the project's own, compiled together; ad hoc queries extend them in milliseconds. */
+export interface CompiledModels {
+  runtime: Runtime;
+  materializer: ModelMaterializer;
+  files: ModelFiles;
+  broken: BrokenModel[];
+  /** Compiles a further file (a test, a report) with these models behind its imports. Throws `model_invalid`. */
+  compileFile(url: URL): Promise<ModelMaterializer>;
+  /** True where a file was edited, added or removed since. */
+  isStale(): boolean;
+}
+
+/**
+ * Compiles models/index.malloy and the files of the project's models/ beside it. A file of the project that does not
+ * compile, or names something twice, is left out and reported; one of ours throws `model_invalid`.
+ */
+export async function compileModels(
+  connection: WarehouseConnection,
+  project: Project,
+  built: BuiltMarts,
+  cacheManager: CacheManager,
+): Promise<CompiledModels> {
+  const ours = pathToFileURL(`${project.packageModels}/`);
+  const index = new URL('index.malloy', ours);
+  const files = new ModelFiles(
+    new Map(
+      [...built].map(([mart, columns]) => [
+        new URL(definitionFile(mart), ours).toString(),
+        builtText(mart, columns),
+      ]),
+    ),
+  );
+  const runtime = new Runtime({ urlReader: files, connection, cacheManager });
+  const compileFile = fileCompiler(runtime, files);
+  await compileFile(index);
+  let materializer = importing(runtime, [index]);
+
+  const userFiles = malloyFiles(project.models, 'models');
+  const kept: URL[] = [];
+  const broken: BrokenModel[] = [];
+  for (const file of userFiles) {
+    try {
+      await compileFile(file);
+      // Together with those before it: a name may be taken.
+      const candidate = importing(runtime, [index, ...kept, file]);
+      await candidate.getModel();
+      kept.push(file);
+      materializer = candidate;
+    } catch (error) {
+      const problem = errorMessage(modelError(error, files.textOf));
+      broken.push({ file: relative(project.dir, fileURLToPath(file)), message: problem });
+    }
+  }
+  const listing = userFiles.join('\n');
+  const isStale = () => files.isStale || malloyFiles(project.models, 'models').join('\n') !== listing;
+  return { runtime, materializer, files, broken, compileFile, isStale };
+}
+
+/**
+ * Compiles a file after those it imports. Malloy would compile a file anew for every path of imports that leads to it
+ * (ours: 700 compilations, 5 s); from the bottom up each is compiled once and then taken from the cache (0.5 s).
+ */
+function fileCompiler(runtime: Runtime, files: ModelFiles): (url: URL) => Promise<ModelMaterializer> {
+  const done = new Set<string>();
+  async function visit(url: URL): Promise<void> {
+    const key = url.toString();
+    if (done.has(key)) return;
+    done.add(key);
+    for (const imported of files.importsOf(url)) {
+      // A file that cannot be read is reported where it is imported.
+      if (files.canRead(imported)) await visit(imported);
+    }
+    await runtime.getModel(url);
+  }
+  return async (url) => {
+    try {
+      await visit(url);
+      return runtime.loadModel(url);
+    } catch (error) {
+      throw modelError(error, files.textOf);
+    }
+  };
+}
+
+function importing(runtime: Runtime, imports: readonly URL[]): ModelMaterializer {
+  const lines = imports.map((url) => `import '${url.toString()}'`);
+  return runtime.loadModel(['##! experimental.givens', ...lines, ''].join('\n'));
+}

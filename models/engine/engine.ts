@@ -1,0 +1,238 @@
+import { CacheManager, InMemoryModelCache, type ModelMaterializer, type Runtime } from '@malloydata/malloy';
+import { pathToFileURL } from 'node:url';
+import { readAccount, type Account } from '../../data/account.ts';
+import { toTimestamp } from '../../data/clock.ts';
+import { MallardError } from '../../data/errors.ts';
+import type { Session } from '../../data/owner/session.ts';
+import type { Warehouse } from '../../data/owner/warehouse.ts';
+import { buildMarts } from './build.ts';
+import { martColumns, readCatalogue } from './catalogue.ts';
+import { compileModels, type CompiledModels } from './compiled.ts';
+import { WarehouseConnection, type Read } from './connection.ts';
+import { compileDataTests, runDataTest } from './data-tests.ts';
+import { resultColumns } from './describe.ts';
+import { givensOf } from './givens.ts';
+import { definitionFile, definitionOf, marts, type MartColumn } from './marts.ts';
+import { modelError } from './problems.ts';
+import { builtMarts, schemaFingerprint } from './state.ts';
+import type {
+  BuildResult,
+  Catalogue,
+  CompiledQuery,
+  CompileOptions,
+  ModelQueryResult,
+  QueryOptions,
+  TestResult,
+  TimeOptions,
+} from './types.ts';
+
+export type * from './types.ts';
+
+/** The models with every mart as its definition, and what that says of the marts. */
+interface Definitions {
+  models: CompiledModels;
+  columns: ReadonlyMap<string, readonly MartColumn[]>;
+  fingerprint: string;
+  /** Read when first asked for. */
+  catalogue?: Promise<Catalogue>;
+}
+
+/**
+ * Compiles, queries, builds and tests the Malloy models of the package and of the project.
+ *
+ * A mart is read from its table where that was built as of the very time that is asked for, and from its definition
+ * otherwise. To that end the models are compiled in variants: in a variant, some marts' definition files are replaced by
+ * a source over the table. Everything downstream, the project's own files too, follows without knowing.
+ */
+export class ModelEngine {
+  readonly #warehouse: Warehouse;
+  #account: Account;
+  #cache = new CacheManager(new InMemoryModelCache());
+  #definitions: Promise<Definitions> | undefined;
+  #variants = new Map<string, Promise<CompiledModels>>();
+
+  constructor(warehouse: Warehouse) {
+    this.#warehouse = warehouse;
+    this.#account = readAccount(warehouse.project);
+  }
+
+  /**
+   * The SQL of a query text such as `run: deals -> { … }` over what models/index.malloy and the project's models export.
+   * Throws `model_invalid` with file, line, column and a caret; `query_refused` for what restricted text may not do.
+   */
+  async compileSql(malloy: string, options: CompileOptions): Promise<CompiledQuery> {
+    const { materializer } = await this.#modelsFor(options);
+    try {
+      const query = options.restricted
+        ? materializer.loadRestrictedQuery(malloy)
+        : materializer.loadQuery(malloy);
+      const prepared = await query.getPreparedResult({
+        givens: givensOf(options, this.#account),
+        ...(options.rowLimit === undefined ? {} : { defaultRowLimit: options.rowLimit }),
+      });
+      return { sql: prepared.sql, columns: resultColumns(prepared.resultExplore) };
+    } catch (error) {
+      throw modelError(error, () => malloy);
+    }
+  }
+
+  /** Compiles and reads. For small results: all rows are held in memory. */
+  async query(malloy: string, options: QueryOptions): Promise<ModelQueryResult> {
+    const restricted = options.restricted ?? false;
+    const { sql, columns } = await this.compileSql(malloy, { ...options, restricted });
+    const { timeoutMs, signal } = options;
+    if (!restricted) {
+      const rows = await this.#warehouse.read((session) => session.rows(sql), { timeoutMs, signal });
+      return { columns, rows };
+    }
+    const rowLimit = options.rowLimit ?? Number.MAX_SAFE_INTEGER;
+    const { rows } = await this.#warehouse.untrusted(sql, { timeoutMs, signal, rowLimit });
+    return { columns, rows };
+  }
+
+  /**
+   * Builds the marts (all, or those named) as of a time, in one transaction of the build lane: readers see the old set
+   * until the new one stands. Throws `model_invalid`, `not_found` for a name that is no mart.
+   */
+  async build(options: { asOf: Date; marts?: readonly string[] | undefined }): Promise<BuildResult[]> {
+    const asked = options.marts;
+    const unknown = asked?.find((name) => !(marts as readonly string[]).includes(name));
+    if (unknown !== undefined) {
+      throw new MallardError('not_found', `There is no mart '${unknown}'; there are ${marts.join(', ')}.`);
+    }
+    const names = marts.filter((name) => asked === undefined || asked.includes(name));
+    const definitions = await this.#getDefinitions();
+    const results = await this.#warehouse.build.transaction((tx) =>
+      buildMarts(
+        tx,
+        this.#warehouse.clock,
+        names,
+        (mart, built) => this.#definitionSql(mart, built, tx, definitions, options),
+        toTimestamp(options.asOf),
+      ),
+    );
+    this.#variants.clear();
+    return results;
+  }
+
+  /** Runs every data test (`*.test.malloy`); a row that a test yields is a failure. */
+  async test(options: TimeOptions): Promise<TestResult[]> {
+    const models = await this.#modelsFor(options);
+    const tests = await compileDataTests(models, this.#warehouse.project, givensOf(options, this.#account));
+    const results: TestResult[] = [];
+    for (const test of tests)
+      results.push(await this.#warehouse.read((session) => runDataTest(session, test)));
+    return results;
+  }
+
+  /** What the models offer: fields of the marts, measures, sources, segments; and which files of the project are broken. */
+  async catalogue(): Promise<Catalogue> {
+    const definitions = await this.#getDefinitions();
+    definitions.catalogue ??= readCatalogue(definitions.models, this.#warehouse.project);
+    return definitions.catalogue;
+  }
+
+  /**
+   * Compiles a Malloy file that imports the models, such as a report, with built marts behind its imports where the time
+   * allows. Use `givens` with everything compiled from it. Throws `model_invalid`.
+   */
+  async compileFile(
+    path: string,
+    options: TimeOptions,
+  ): Promise<{ model: ModelMaterializer; runtime: Runtime; givens: Record<string, string> }> {
+    const models = await this.#modelsFor(options);
+    const model = await models.compileFile(pathToFileURL(path));
+    return { model, runtime: models.runtime, givens: givensOf(options, this.#account) };
+  }
+
+  /** Forgets everything compiled. Edited files and new tables are noticed without; a changed column or account is not. */
+  invalidate(): void {
+    this.#account = readAccount(this.#warehouse.project);
+    this.#cache = new CacheManager(new InMemoryModelCache());
+    this.#definitions = undefined;
+    this.#variants.clear();
+  }
+
+  /** The variant that serves a time: with the marts that were built as of it. */
+  async #modelsFor(options: TimeOptions): Promise<CompiledModels> {
+    const definitions = await this.#getDefinitions();
+    if (options.knownAt !== undefined) return definitions.models;
+    const names = new Map(
+      [...definitions.columns].map(([mart, columns]) => [mart, columns.map(({ name }) => name)]),
+    );
+    const built = await this.#read((session) => builtMarts(session, toTimestamp(options.asOf), names));
+    if (built.length === 0) return definitions.models;
+    const key = built.join();
+    const known = await this.#variants.get(key)?.catch(() => undefined);
+    if (known && !known.isStale()) return known;
+    const variant = this.#compile(this.#read, pick(definitions.columns, built));
+    this.#variants.set(key, variant);
+    return variant;
+  }
+
+  async #getDefinitions(): Promise<Definitions> {
+    for (;;) {
+      const current = this.#definitions;
+      const known = await current?.catch(() => undefined);
+      const fingerprint = await this.#read(schemaFingerprint);
+      // Whoever came first has begun anew already.
+      if (this.#definitions !== current) continue;
+      if (known?.fingerprint === fingerprint && !known.models.isStale()) return known;
+      // The cache goes by the texts of files, and would hand out the columns of before.
+      if (known && known.fingerprint !== fingerprint)
+        this.#cache = new CacheManager(new InMemoryModelCache());
+      this.#variants.clear();
+      this.#definitions = this.#define(fingerprint);
+      return this.#definitions;
+    }
+  }
+
+  async #define(fingerprint: string): Promise<Definitions> {
+    const models = await this.#compile(this.#read, new Map());
+    const columns = new Map<string, readonly MartColumn[]>();
+    for (const mart of marts) {
+      const definition = await models.compileFile(this.#definitionUrl(mart));
+      columns.set(mart, martColumns(await definition.getModel(), definitionOf(mart)));
+    }
+    return { models, columns, fingerprint };
+  }
+
+  /** Compiled inside of the building transaction, which alone sees the marts built so far. */
+  async #definitionSql(
+    mart: string,
+    built: readonly string[],
+    tx: Session,
+    definitions: Definitions,
+    options: TimeOptions,
+  ): Promise<string> {
+    const reads = definitions.models.files.importsOf(this.#definitionUrl(mart)).map(String);
+    const replaced = built.filter((name) => reads.includes(this.#definitionUrl(name).toString()));
+    const models =
+      replaced.length === 0
+        ? definitions.models
+        : await this.#compile((work) => work(tx), pick(definitions.columns, replaced));
+    const definition = await models.compileFile(this.#definitionUrl(mart));
+    const names = definitions.columns.get(mart)?.map(({ name }) => `\`${name}\``) ?? [];
+    try {
+      return await definition
+        .loadQuery(`run: ${definitionOf(mart)} -> { select: ${names.join(', ')} }`)
+        .getSQL({ givens: givensOf(options, this.#account) });
+    } catch (error) {
+      throw modelError(error, models.files.textOf);
+    }
+  }
+
+  #compile(read: Read, built: ReadonlyMap<string, readonly MartColumn[]>): Promise<CompiledModels> {
+    return compileModels(new WarehouseConnection(read), this.#warehouse.project, built, this.#cache);
+  }
+
+  #read: Read = (work) => this.#warehouse.read(work);
+
+  #definitionUrl(mart: string): URL {
+    return new URL(definitionFile(mart), pathToFileURL(`${this.#warehouse.project.packageModels}/`));
+  }
+}
+
+function pick<T>(map: ReadonlyMap<string, T>, keys: readonly string[]): Map<string, T> {
+  return new Map([...map].filter(([key]) => keys.includes(key)));
+}

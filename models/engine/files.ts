@@ -1,0 +1,87 @@
+import type { URLReader } from '@malloydata/malloy';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+interface ModelFile {
+  contents: string;
+  /** A hash of the contents: what Malloy's cache of compiled files goes by. */
+  invalidationKey: string;
+  /** Undefined for a text that stands in for the file. */
+  stamp: string | undefined;
+}
+
+/** Reads model files for the compiler, each once; remembers them to notice edits and to show offending lines. */
+export class ModelFiles implements URLReader {
+  readonly #instead: ReadonlyMap<string, string>;
+  readonly #read = new Map<string, ModelFile>();
+
+  /** @param instead texts that stand in for files (a built mart's table for its definition), by URL */
+  constructor(instead: ReadonlyMap<string, string> = new Map()) {
+    this.#instead = instead;
+  }
+
+  /** Throws where the file is missing or is no `.malloy` file. */
+  read(url: URL): ModelFile {
+    const key = url.toString();
+    const known = this.#read.get(key);
+    if (known) return known;
+    if (!key.endsWith('.malloy')) throw new Error(`${key} is not a .malloy file`);
+    const instead = this.#instead.get(key);
+    const stamp = instead === undefined ? stampOf(fileURLToPath(url)) : undefined;
+    const contents = instead ?? readFileSync(fileURLToPath(url), 'utf8');
+    const file = { contents, invalidationKey: createHash('sha256').update(contents).digest('hex'), stamp };
+    this.#read.set(key, file);
+    return file;
+  }
+
+  canRead(url: URL): boolean {
+    try {
+      this.read(url);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** The files a file imports, in its order. */
+  importsOf(url: URL): URL[] {
+    const imports = this.read(url).contents.matchAll(/^\s*import\s[^'"]*(['"])(?<path>.+?)\1/gm);
+    return [...imports].map((match) => new URL(match.groups?.['path'] ?? '', url));
+  }
+
+  readURL = (url: URL): Promise<ModelFile> => Promise.resolve().then(() => this.read(url));
+
+  getInvalidationKey = (url: URL): Promise<string | null> =>
+    Promise.resolve().then(() => (url.protocol === 'file:' ? this.read(url).invalidationKey : null));
+
+  textOf = (url: string): string | undefined => this.#read.get(url)?.contents;
+
+  /** True where a file that was read has been edited or removed since. */
+  get isStale(): boolean {
+    return [...this.#read].some(
+      ([url, { stamp }]) => stamp !== undefined && stampOf(fileURLToPath(url)) !== stamp,
+    );
+  }
+}
+
+/** The `.malloy` files of a folder and its subfolders, tests aside (or only tests), sorted; none where it is missing. */
+export function malloyFiles(folder: string, kind: 'models' | 'tests'): URL[] {
+  let names: string[];
+  try {
+    names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+  return names
+    .filter((name) => name.endsWith('.malloy') && name.endsWith('.test.malloy') === (kind === 'tests'))
+    .sort()
+    .map((name) => pathToFileURL(join(folder, name)));
+}
+
+function stampOf(path: string): string {
+  const { mtimeMs, size } = statSync(path, { throwIfNoEntry: false }) ?? { mtimeMs: 0, size: -1 };
+  return `${mtimeMs} ${size}`;
+}

@@ -1,0 +1,6 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '../../data/package-root.ts';
+import { generatedFiles } from './windows.ts';
+
+for (const [file, text] of generatedFiles()) writeFileSync(join(packageRoot, 'models', file), text);

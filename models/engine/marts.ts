@@ -1,0 +1,42 @@
+import { connectionName } from './connection.ts';
+
+/** The marts, in the order in which they are built: each may read those before it. */
+export const marts = ['contact_facts', 'rfm', 'lead_scores', 'deal_facts'] as const;
+
+/** A column of a mart, as its definition gives it. */
+export interface MartColumn {
+  name: string;
+  /** Malloy's type, `record` for a struct. */
+  type: string;
+  /** Of plain columns only. */
+  doc?: string;
+}
+
+/** The source that defines a mart. `<mart>` itself extends it, or the built table in its place, by joins and measures. */
+export function definitionOf(mart: string): string {
+  return `${mart}_definition`;
+}
+
+/** The file that `builtText` stands in for where the mart is built; relative to models/. */
+export function definitionFile(mart: string): string {
+  return `marts/${definitionOf(mart)}.malloy`;
+}
+
+/** Every row of a mart also says what it was built as of, and when. */
+export const buildColumns = ['as_of', 'built_at'] as const;
+
+/** The definition's stand-in over the built table. Docs come along, so that a query over the table can tell its columns. */
+export function builtText(mart: string, columns: readonly MartColumn[]): string {
+  const documented = columns
+    .filter((column) => column.doc !== undefined)
+    .map((column) => `  #(doc) ${(column.doc ?? '').replaceAll(/\s+/g, ' ')}\n  public: \`${column.name}\``);
+  // The columns are listed for the compiler's cache, which goes by the text.
+  return `##! experimental.access_modifiers
+// ${columns.map((column) => `${column.name} ${column.type}`).join(', ')}
+source: ${definitionOf(mart)} is ${connectionName}.table('mart.${mart}') include {
+${documented.join('\n')}
+  public: *
+  except: ${buildColumns.join(', ')}
+}
+`;
+}

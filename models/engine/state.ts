@@ -1,0 +1,45 @@
+import type { Session } from '../../data/owner/session.ts';
+import { buildColumns, marts } from './marts.ts';
+
+/** Changes when a table or a column that models may name comes or goes; our marts aside, which every build replaces. */
+export async function schemaFingerprint(session: Session): Promise<string> {
+  const row = await session.one<{ fingerprint: string | null }>(
+    `select sum(hash(schema_name, table_name, column_count))::varchar as fingerprint
+     from duckdb_tables()
+     where database_name = current_database() and schema_name in ('raw', 'core', 'ops', 'mart')
+       and not (schema_name = 'mart' and table_name = any($1))`,
+    [[...marts]],
+  );
+  return row?.fingerprint ?? '';
+}
+
+/**
+ * The marts whose newest build is of this very time, and whose table still has the columns of the definition.
+ * @param asOf UTC without an offset
+ * @param columns the names of the definition's columns, by mart
+ */
+export async function builtMarts(
+  session: Session,
+  asOf: string,
+  columns: ReadonlyMap<string, readonly string[]>,
+): Promise<string[]> {
+  const rows = await session.rows<{ mart: string; columns: string[] }>(
+    `with newest as (
+       select mart, as_of, known_at from ops.mart_builds
+       qualify row_number() over (partition by mart order by built_at desc, rowid desc) = 1)
+     select newest.mart, list(present.column_name) as columns
+     from newest join duckdb_columns() present
+       on present.database_name = current_database() and present.schema_name = 'mart'
+       and present.table_name = newest.mart
+     where newest.as_of = $1::timestamp and newest.known_at is null
+     group by all`,
+    [asOf],
+  );
+  return rows
+    .filter((row) => {
+      const expected = new Set([...(columns.get(row.mart) ?? []), ...buildColumns]);
+      return expected.size === row.columns.length && row.columns.every((name) => expected.has(name));
+    })
+    .map((row) => row.mart)
+    .sort();
+}

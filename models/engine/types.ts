@@ -1,0 +1,118 @@
+/** How a query or build is placed in time, and how far it is trusted. */
+export interface TimeOptions {
+  /** What was true then: facts before this moment, things as they were. */
+  asOf: Date;
+  /** What had been recorded by then; default: everything. Never served from built marts. */
+  knownAt?: Date | undefined;
+}
+
+export interface CompileOptions extends TimeOptions {
+  /** A LIMIT for queries that state none. Default: no limit. */
+  rowLimit?: number | undefined;
+  /** True for text from outside: no raw SQL, no tables, no imports, no givens of its own. */
+  restricted: boolean;
+}
+
+export interface QueryOptions extends Omit<CompileOptions, 'restricted'> {
+  /** Default false. Restricted text also runs in a read-only transaction. */
+  restricted?: boolean | undefined;
+  /** Interrupts the query after this long. Default: none. */
+  timeoutMs?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** A column of a result. Nested results are `array` or `record`. */
+export interface QueryColumn {
+  name: string;
+  type: FieldType | 'json' | 'array' | 'record' | 'unknown';
+  /** The `#(doc)` of the field it was made from. */
+  doc?: string;
+}
+
+export interface CompiledQuery {
+  sql: string;
+  columns: QueryColumn[];
+}
+
+export interface ModelQueryResult {
+  columns: QueryColumn[];
+  /** Values as `data/owner/values.ts` reads them: BIGINT a bigint, DECIMAL an exact string. */
+  rows: Record<string, unknown>[];
+}
+
+export type FieldType = 'string' | 'number' | 'boolean' | 'date' | 'timestamp';
+
+/** A documented field of a mart: what segments, templates and reports may name. */
+export interface CatalogueField {
+  /** `lifecycle_stage`, `email.last_30_days.clicks`. */
+  path: string;
+  type: FieldType;
+  doc?: string;
+  /** The mart, which is also the name of the source: `contact_facts`. */
+  mart: string;
+}
+
+export interface CatalogueMeasure {
+  source: string;
+  name: string;
+  type: FieldType;
+  doc?: string;
+  /** True where tagged `#(metric)`. */
+  is_metric: boolean;
+  /** What a metric can honestly be sliced by; empty for other measures. */
+  dimensions: string[];
+}
+
+export interface CatalogueSource {
+  name: string;
+  doc?: string;
+  primary_key?: string;
+  /** The core or mart table it stands for, a layer otherwise: `base`, `mart`, `metric`, `segment`, `user`. */
+  layer: 'base' | 'mart' | 'metric' | 'segment' | 'user';
+  /** The file that defines it. */
+  file: string;
+  fields: { path: string; type: FieldType; doc?: string }[];
+  measures: string[];
+  views: string[];
+}
+
+/** A source tagged `#(segment) name=… title="…"`: yields `contact_id`. */
+export interface CatalogueSegment {
+  name: string;
+  title: string;
+  doc?: string;
+  /** The Malloy source to query: `run: <source> -> { group_by: contact_id }`. */
+  source: string;
+  file: string;
+}
+
+/** A file of the project's own `models/` that does not compile, or collides with another. Ours and the others still work. */
+export interface BrokenModel {
+  file: string;
+  message: string;
+}
+
+export interface Catalogue {
+  fields: CatalogueField[];
+  measures: CatalogueMeasure[];
+  sources: CatalogueSource[];
+  segments: CatalogueSegment[];
+  broken: BrokenModel[];
+}
+
+export interface BuildResult {
+  mart: string;
+  row_count: number;
+  duration_ms: number;
+}
+
+export interface TestResult {
+  name: string;
+  /** The test file, relative to models/. */
+  model: string;
+  passed: boolean;
+  failing_count: number;
+  /** The first failing rows, at most five. */
+  sample_rows: Record<string, unknown>[];
+  sql: string;
+}

@@ -1,0 +1,92 @@
+import { MallardError } from '../../data/errors.ts';
+import type { Session } from '../../data/owner/session.ts';
+import { nearestName } from '../../models/criteria/nearest.ts';
+import type { CatalogueSegment } from '../../models/engine/types.ts';
+import type { Segment, SegmentContext } from './types.ts';
+
+/** Saved segments and those tagged in model files, by id. Archived ones only where asked for. */
+export async function listSegments(
+  { warehouse, engine }: SegmentContext,
+  { includeArchived = false }: { includeArchived?: boolean | undefined } = {},
+): Promise<Segment[]> {
+  const { segments: tagged } = await engine.catalogue();
+  const [saved, runs] = await warehouse.read(async (session) => [
+    await savedSegments(session),
+    await lastRuns(session),
+  ]);
+  const taggedIds = new Set(tagged.map(({ name }) => name));
+  const all = [
+    // A file that takes the id of a saved segment wins: the analyst sees what the file says.
+    ...saved.filter(
+      ({ segment_id, status }) => !taggedIds.has(segment_id) && (includeArchived || status === 'active'),
+    ),
+    ...tagged.map((segment) => malloySegment(segment, runs.get(segment.name))),
+  ];
+  return all.sort((a, b) => (a.segment_id < b.segment_id ? -1 : 1));
+}
+
+/** One segment, archived or not. Throws `not_found` with the nearest id. */
+export async function getSegment(context: SegmentContext, id: string): Promise<Segment> {
+  const all = await listSegments(context, { includeArchived: true });
+  const found = all.find((segment) => segment.segment_id === id);
+  if (found) return found;
+  throw unknownSegment(
+    id,
+    all.map(({ segment_id }) => segment_id),
+  );
+}
+
+/** `not_found`, with the nearest of the ids there are. */
+export function unknownSegment(id: string, ids: readonly string[]): MallardError {
+  const nearest = nearestName(id, ids);
+  const hint = nearest === undefined ? '' : ` Did you mean '${nearest}'?`;
+  return new MallardError('not_found', `There is no segment '${id}'.${hint}`, {
+    fields: { segment_id: id, ...(nearest === undefined ? {} : { nearest }) },
+    remedy: 'List them with `mallard segments list`.',
+  });
+}
+
+interface LastRun {
+  segment_id: string;
+  member_count: number | null;
+  evaluated_as_of: string | null;
+  error: string | null;
+}
+
+/** Of each segment: the error of its last run, the count and time of the last run without one. */
+const lastRunsSql = `
+  select segment_id,
+    arg_max(member_count, r.rowid) filter (error is null)::int as member_count,
+    arg_max(as_of, r.rowid) filter (error is null) as evaluated_as_of,
+    arg_max(coalesce(error, ''), r.rowid) as error
+  from ops.segment_runs r group by segment_id`;
+
+async function lastRuns(session: Session): Promise<Map<string, LastRun>> {
+  const rows = await session.rows<LastRun>(lastRunsSql);
+  return new Map(rows.map((row) => [row.segment_id, row]));
+}
+
+async function savedSegments(session: Session): Promise<Segment[]> {
+  return session.rows<Segment>(
+    `select s.segment_id, s.title, s.description, s.kind, s.criteria, s.version, s.status, s.error, r.member_count,
+       r.evaluated_as_of, s.created_at, s.updated_at
+     from ops.segments s left join (${lastRunsSql}) r using (segment_id)`,
+  );
+}
+
+function malloySegment({ name, title, doc }: CatalogueSegment, run: LastRun | undefined): Segment {
+  return {
+    segment_id: name,
+    title,
+    description: doc ?? null,
+    kind: 'malloy',
+    criteria: null,
+    version: 0,
+    status: 'active',
+    error: run?.error ? run.error : null,
+    member_count: run?.member_count ?? null,
+    evaluated_as_of: run?.evaluated_as_of ?? null,
+    created_at: null,
+    updated_at: null,
+  };
+}

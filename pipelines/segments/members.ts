@@ -1,0 +1,98 @@
+import { toTimestamp } from '../../data/clock.ts';
+import type { Warehouse } from '../../data/owner/warehouse.ts';
+
+export interface Query {
+  sql: string;
+  params: Record<string, unknown>;
+}
+
+export interface Member {
+  contact_id: string;
+  /** UTC: when the contact entered, as of the evaluation that found it. */
+  entered_at: string;
+}
+
+export interface MemberPage {
+  members: Member[];
+  /** Pass as `after` for the next page; null on the last. */
+  next: string | null;
+}
+
+/** Members now, by contact_id: for `warehouse.stream`, or as a subquery. Columns: contact_id, entered_at. */
+export function membersQuery(segmentId: string): Query {
+  return {
+    sql: `select contact_id, entered_at from ops.segment_memberships_open where segment_id = $segment_id order by contact_id`,
+    params: { segment_id: segmentId },
+  };
+}
+
+/**
+ * Members at a past time, from the recorded changes; columns as above. A change counts from its own moment on. Of several
+ * changes at one moment (a definition changed and was evaluated again as of the same build) the last recorded stands;
+ * rows of an append-only table are numbered in the order in which they were written.
+ */
+export function membersAtQuery(segmentId: string, at: Date): Query {
+  return {
+    sql: `
+      select contact_id, entered_at from (
+        select contact_id, arg_max(change, c.rowid) as last_change, arg_max(changed_at, c.rowid) as entered_at
+        from ops.segment_changes c where segment_id = $segment_id and changed_at <= $at::timestamp group by contact_id)
+      where last_change = 'entered' order by contact_id`,
+    params: { segment_id: segmentId, at: toTimestamp(at) },
+  };
+}
+
+/**
+ * A page of members, by contact_id.
+ * @param options `at`: at a past time instead of now. `limit`: default 100, at most 10,000. `after`: the last page's `next`.
+ */
+export async function segmentMembers(
+  warehouse: Warehouse,
+  segmentId: string,
+  options: { at?: Date | undefined; limit?: number | undefined; after?: string | undefined } = {},
+): Promise<MemberPage> {
+  const limit = Math.min(Math.max(options.limit ?? 100, 1), 10_000);
+  const { sql, params } = options.at ? membersAtQuery(segmentId, options.at) : membersQuery(segmentId);
+  const rows = await warehouse.read((session) =>
+    session.rows<Member>(
+      `select * from (${sql}) where $after::varchar is null or contact_id > $after::varchar order by contact_id limit $rows`,
+      { ...params, after: options.after ?? null, rows: limit + 1 },
+    ),
+  );
+  const members = rows.slice(0, limit);
+  return { members, next: rows.length > limit ? (members.at(-1)?.contact_id ?? null) : null };
+}
+
+export interface MembershipInterval {
+  segment_id: string;
+  contact_id: string;
+  /** UTC; a member from this moment on … */
+  entered_at: string;
+  /** … until just before this one; null where it still is. */
+  left_at: string | null;
+}
+
+/** When contacts were members, the newest first: of a segment, of a contact, or of both. At most `limit` rows (default 1,000). */
+export async function membershipHistory(
+  warehouse: Warehouse,
+  options: { segmentId?: string | undefined; contactId?: string | undefined; limit?: number | undefined },
+): Promise<MembershipInterval[]> {
+  return warehouse.read((session) =>
+    session.rows<MembershipInterval>(
+      `with changes as (
+         select segment_id, contact_id, change, changed_at, c.rowid as position,
+           lead(changed_at) over (partition by segment_id, contact_id order by c.rowid) as next_at
+         from ops.segment_changes c
+         where ($segment_id::varchar is null or segment_id = $segment_id::varchar)
+           and ($contact_id::varchar is null or contact_id = $contact_id::varchar))
+       select segment_id, contact_id, changed_at as entered_at, next_at as left_at from changes
+       where change = 'entered' and (next_at is null or next_at > changed_at)
+       order by position desc limit $rows`,
+      {
+        segment_id: options.segmentId ?? null,
+        contact_id: options.contactId ?? null,
+        rows: options.limit ?? 1_000,
+      },
+    ),
+  );
+}

@@ -1,0 +1,62 @@
+import { afterOwnerSql } from './assign-owner.ts';
+import type { SegmentAction } from './action.ts';
+
+/** SQL with named parameters. */
+export interface ActionQuery {
+  sql: string;
+  params: Record<string, unknown>;
+}
+
+/** The contact's column that an action changes; tasks change none. */
+export const changedField = {
+  set_stage: 'lifecycle_stage',
+  assign_owner: 'owner_id',
+  create_task: undefined,
+} as const;
+
+/**
+ * A SELECT with one row per member of the segment: contact_id, owner_id, before_value, after_value, status (`done` or
+ * `skipped`) and reason (`already_done` by this run, `contact_missing`, `unchanged`; null where done).
+ * @param openDealsSql per owner `owner_id`, `deal_count`: the open deals, for `least_loaded`
+ */
+export function targetsQuery(
+  action: SegmentAction,
+  options: { segmentId: string; runId: string; ownerIds: readonly string[]; openDealsSql: string },
+): ActionQuery {
+  const before = changedField[action.type] ?? 'null::varchar';
+  const sql = `
+    with members as (
+        select m.contact_id, c.contact_id is not null as is_known, d.contact_id is not null as is_done, c.owner_id,
+          c.lifecycle_stage
+        from (select contact_id from ops.segment_memberships_open where segment_id = $segment_id) m
+        left join core.contacts c using (contact_id)
+        left join (select distinct contact_id from ops.action_runs where run_id = $run_id and action = $action) d using (contact_id)),
+      eligible as (
+        select contact_id, row_number() over (order by contact_id) as turn from members where is_known and not is_done),
+      ${afterSql(action, options.openDealsSql)},
+      judged as (
+        select m.*, ${before} as before_value, a.after_value from members m left join decided a using (contact_id))
+    select contact_id, owner_id, before_value, after_value,
+      case when is_done or not is_known or after_value is not distinct from before_value then 'skipped' else 'done' end as status,
+      case when is_done then 'already_done' when not is_known then 'contact_missing'
+        when after_value is not distinct from before_value then 'unchanged' end as reason
+    from judged`;
+  return {
+    sql,
+    params: {
+      segment_id: options.segmentId,
+      run_id: options.runId,
+      action: action.type,
+      ...(action.type === 'set_stage' ? { stage: action.stage } : {}),
+      ...(action.type === 'assign_owner' ? { owner_ids: JSON.stringify(options.ownerIds) } : {}),
+    },
+  };
+}
+
+/** `decided (contact_id, after_value)`. A task's value is its id, the same however often the run is repeated. */
+function afterSql(action: SegmentAction, openDealsSql: string): string {
+  if (action.type === 'set_stage')
+    return `decided as (select contact_id, $stage::varchar as after_value from eligible)`;
+  if (action.type === 'assign_owner') return afterOwnerSql(action.strategy, openDealsSql);
+  return `decided as (select contact_id, 'task_' || left(sha256($run_id::varchar || chr(10) || contact_id), 24) as after_value from eligible)`;
+}

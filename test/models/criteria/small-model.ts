@@ -1,0 +1,140 @@
+import { DateTime } from 'luxon';
+import { InMemoryURLReader, SingleConnectionRuntime } from '@malloydata/malloy';
+import { WarehouseConnection } from '../../../models/engine/connection.ts';
+import { membershipQuery } from '../../../models/criteria/query.ts';
+import type { Criteria, CriteriaCatalogue, CriteriaField } from '../../../models/criteria/types.ts';
+import { openTestWarehouse } from '../../support.ts';
+
+/**
+ * A model of two small tables, so that criteria are tried on real Malloy and DuckDB without the shipped models. AS_OF is
+ * 2026-11-02T06:00:00Z throughout.
+ */
+const model = `##! experimental.givens
+given:
+  AS_OF :: timestamp
+  TODAY :: timestamp
+source: contact_facts is duckdb.table('mart.small_facts') extend { primary_key: contact_id }
+source: clicks is duckdb.table('mart.small_events') extend {
+  where: occurred_at < $AS_OF
+  measure: click_count is count(), spent is amount.sum(), mean_spent is amount.avg(), last_at is occurred_at.max()
+}`;
+
+const factFields: CriteriaField[] = [
+  { path: 'contact_id', type: 'string' },
+  { path: 'name', type: 'string' },
+  { path: 'score', type: 'number' },
+  { path: 'revenue', type: 'number' },
+  { path: 'is_active', type: 'boolean' },
+  { path: 'born_date', type: 'date' },
+  { path: 'seen_at', type: 'timestamp' },
+  { path: 'email.last_30_days.clicks', type: 'number' },
+];
+
+export const smallCatalogue: CriteriaCatalogue = {
+  fields: factFields,
+  sources: [
+    {
+      name: 'clicks',
+      contactField: 'contact_id',
+      timeField: { path: 'occurred_at', type: 'timestamp' },
+      fields: [
+        { path: 'campaign_id', type: 'string' },
+        { path: 'amount', type: 'number' },
+        { path: 'occurred_at', type: 'timestamp' },
+      ],
+      measures: [
+        { path: 'click_count', type: 'number' },
+        { path: 'spent', type: 'number' },
+        { path: 'mean_spent', type: 'number' },
+        { path: 'last_at', type: 'timestamp' },
+      ],
+    },
+  ],
+};
+
+export interface SmallFact {
+  contact_id: string;
+  name?: string | null;
+  score?: number | null;
+  revenue?: string | null;
+  is_active?: boolean | null;
+  born_date?: string | null;
+  seen_at?: string | null;
+  clicks?: number | null;
+}
+
+/** [contact_id, occurred_at, campaign_id, amount] */
+export type SmallEvent = [string | null, string, string | null, number | null];
+
+export interface SmallWarehouse {
+  /** Members of each tree, ascending, by one query for all. Throws the first error. */
+  members(...trees: Criteria[]): Promise<string[][]>;
+}
+
+export async function openSmallWarehouse(
+  facts: SmallFact[],
+  events: SmallEvent[] = [],
+  zone = 'UTC',
+): Promise<SmallWarehouse> {
+  const { warehouse } = await openTestWarehouse();
+  await warehouse.build.transaction(async (tx) => {
+    await tx.run(`create table mart.small_facts (contact_id varchar, name varchar, score double, revenue decimal(18,2),
+      is_active boolean, born_date date, seen_at timestamp, email struct(last_30_days struct(clicks integer)))`);
+    await tx.run(
+      `create table mart.small_events (contact_id varchar, occurred_at timestamp, campaign_id varchar, amount double)`,
+    );
+    for (const fact of facts) {
+      await tx.run(
+        `insert into mart.small_facts select $1, $2, $3::double, $4::varchar::decimal(18,2), $5::boolean, $6::varchar::date,
+           $7::varchar::timestamp, {last_30_days: {clicks: $8::integer}}`,
+        [
+          fact.contact_id,
+          fact.name ?? null,
+          fact.score ?? null,
+          fact.revenue ?? null,
+          fact.is_active ?? null,
+          fact.born_date ?? null,
+          fact.seen_at ?? null,
+          fact.clicks ?? null,
+        ],
+      );
+    }
+    for (const event of events) {
+      await tx.run(`insert into mart.small_events select $1, $2::varchar::timestamp, $3, $4::double`, event);
+    }
+  });
+  const runtime = new SingleConnectionRuntime({
+    connection: new WarehouseConnection((work) => warehouse.read(work)),
+    urlReader: new InMemoryURLReader(new Map()),
+  });
+  const compiled = runtime.loadModel(model);
+  const asOf = '2026-11-02T06:00:00';
+  const today = DateTime.fromISO(asOf, { zone: 'utc' })
+    .setZone(zone)
+    .startOf('day')
+    .toUTC()
+    .toISO({ includeOffset: false });
+  return {
+    async members(...trees) {
+      const query = membershipQuery(
+        trees.map((criteria, index) => ({ id: String(index), criteria })),
+        { catalogue: smallCatalogue, zone },
+      );
+      for (const error of query.errors.values()) throw error;
+      const sql = await compiled
+        .loadRestrictedQuery(query.malloy ?? '')
+        .getSQL({ givens: { AS_OF: asOf, TODAY: today } });
+      const rows = await warehouse.read((session) => session.rows(sql));
+      return trees.map((_, index) => {
+        const column = query.columns.get(String(index)) ?? '';
+        return rows
+          .filter((row) => {
+            if (typeof row[column] !== 'boolean') throw new Error(`${column} is ${String(row[column])}`);
+            return row[column];
+          })
+          .map((row) => String(row['contact_id']))
+          .sort();
+      });
+    },
+  };
+}
