@@ -1,7 +1,7 @@
 import { CronExpressionParser } from 'cron-parser';
 
 /** The files of jobs/workers/. */
-export type WorkerName = 'ingest' | 'build' | 'evaluate' | 'send' | 'reports';
+export type WorkerName = 'ingest' | 'build' | 'evaluate' | 'send' | 'reconcile' | 'reports';
 
 export interface TimetableEntry {
   /** What job_runs know it by. */
@@ -68,6 +68,14 @@ export function buildTimetable(timeZone: string, reports: readonly ScheduledRepo
       time_zone: timeZone,
       catch_up: false,
       timeout_ms: 6 * hourMs,
+    },
+    {
+      job: 'reconcile',
+      worker: 'reconcile',
+      cron: '13 * * * *',
+      time_zone: timeZone,
+      catch_up: false,
+      timeout_ms: hourMs,
     },
     ...reports.map(({ report_id, cron, time_zone }): TimetableEntry => ({
       job: `report:${report_id}`,

@@ -4,6 +4,7 @@ import { Warehouse } from '../../data/owner/warehouse.ts';
 import type { Project } from '../../data/project.ts';
 import { ModelEngine } from '../../models/engine/engine.ts';
 import type { Mallard } from '../../pipelines/context.ts';
+import { cleanStaging } from '../../pipelines/load/stage.ts';
 import { buildApp } from '../app.ts';
 import { inProcessClient, type ApiClient } from '../client.ts';
 import { newInternalToken } from '../serve.ts';
@@ -13,6 +14,8 @@ export async function openMallard(project: Project): Promise<Mallard> {
   project.ensureFolders();
   const account = readAccount(project);
   const warehouse = await Warehouse.open(project, { clock: systemClock });
+  // What a killed process had staged was never acknowledged.
+  await cleanStaging(project);
   return { project, warehouse, engine: new ModelEngine(warehouse), clock: warehouse.clock, account };
 }
 

@@ -1,6 +1,8 @@
 import { findOwner } from '../../data/owner/ownership.ts';
 import { errorMessage, MallardError } from '../../data/errors.ts';
 import { Project } from '../../data/project.ts';
+import { isGoneSender } from '../../pipelines/delivery/sender-id.ts';
+import { expireLeasesOfGone } from '../../pipelines/delivery/unknown.ts';
 import { recover } from '../../pipelines/campaigns/launch.ts';
 import { httpClient } from '../client.ts';
 import { serve } from '../serve.ts';
@@ -31,6 +33,9 @@ export async function serveProject({ streams, jobs }: Cli, options: ServeProject
   try {
     for (const run of await recover(mallard))
       note(streams, `Launch of ${run.campaign_id} was interrupted: it is ${run.status} now.`);
+    const unknown = await expireLeasesOfGone(mallard, isGoneSender);
+    if (unknown > 0)
+      note(streams, `A sender was killed: whether ${unknown} recipients got their mail is unknown.`);
     let scheduler: RunningJobs | undefined;
     const server = await serve({
       mallard,

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { claimBatch } from '../../pipelines/delivery/claim.ts';
 import { reportOutcomes } from '../../pipelines/delivery/report.ts';
-import { expireLeases } from '../../pipelines/delivery/unknown.ts';
+import { expireLeases, reconcile, unsettledRuns } from '../../pipelines/delivery/unknown.ts';
 import { senders } from '../access/roles.ts';
 import type { Routes } from '../context.ts';
 import { toTimestamp } from '../../data/clock.ts';
@@ -145,5 +145,37 @@ export const deliveryRoutes: Routes = (app, { mallard }) => {
       config: { access: senders, audit: false },
     },
     async () => ({ unknown: await expireLeases(mallard) }),
+  );
+
+  app.get(
+    '/v1/delivery/unsettled',
+    {
+      schema: {
+        tags,
+        summary: 'Runs with recipients of whom nobody knows whether they got the mail',
+        response: {
+          200: Type.Object({
+            runs: Type.Array(Type.Object({ campaign_run_id: text, unknown_count: Count('recipients') })),
+          }),
+        },
+      },
+      config: { access: senders },
+    },
+    async () => ({ runs: await unsettledRuns(mallard) }),
+  );
+
+  app.post(
+    '/v1/delivery/reconcile',
+    {
+      schema: {
+        tags,
+        summary: 'Settle what is unknown by what the provider has told since',
+        response: {
+          200: Type.Object({ unknown: Count('became unknown'), resolved: Count('are known now') }),
+        },
+      },
+      config: { access: senders, audit: false },
+    },
+    () => reconcile(mallard),
   );
 };

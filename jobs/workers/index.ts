@@ -7,6 +7,7 @@ const loaders: Record<WorkerName, () => Promise<{ job: Job }>> = {
   build: () => import('./build.ts'),
   evaluate: () => import('./evaluate.ts'),
   send: () => import('./send.ts'),
+  reconcile: () => import('./reconcile.ts'),
   reports: () => import('./reports.ts'),
 };
 

@@ -1,6 +1,6 @@
-import { hostname } from 'node:os';
 import type { ApiClient } from '../../api/client.ts';
 import type { ClaimedBatch, DeliveryClient, ReportAnswer } from '../../pipelines/delivery/messages.ts';
+import { localSenderId } from '../../pipelines/delivery/sender-id.ts';
 import type { Job } from '../run-job.ts';
 
 /** Sends what is due, batch by batch, through the providers there are secrets for. */
@@ -12,7 +12,7 @@ export const job: Job = {
     const { sendPending } = await import('../../pipelines/delivery/sender.ts');
     const { configuredProviders } = await import('../providers.ts');
     return sendPending(deliveryClient(client), configuredProviders(project, clock, env), {
-      senderId: `${hostname()}:${process.pid}`,
+      senderId: localSenderId(),
       clock,
       signal,
     });

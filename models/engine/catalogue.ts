@@ -40,9 +40,16 @@ export function martColumns(model: Model, source: string): MartColumn[] {
     .filter((field) => isPublic(explore, field) && (isDimension(field) || isRecord(field)))
     .map((field) => {
       const doc = field.isAtomicField() ? docOf(field.annotations) : undefined;
-      const type = field.isAtomicField() ? field.type : 'record';
-      return { name: field.name, type, ...(doc === undefined ? {} : { doc }) };
+      return { name: field.name, type: columnTypeText(field), ...(doc === undefined ? {} : { doc }) };
     });
+}
+
+/** `number`, or of a struct `{last_7_days {clicks number}}`. */
+function columnTypeText(field: Field): string {
+  if (field.isExploreField()) {
+    return `{${field.allFields.map((inner) => `${inner.name} ${columnTypeText(inner)}`).join(', ')}}`;
+  }
+  return field.isAtomicField() ? field.type : '';
 }
 
 function describeSource(

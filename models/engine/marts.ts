@@ -6,7 +6,7 @@ export const marts = ['contact_facts', 'rfm', 'lead_scores', 'deal_facts'] as co
 /** A column of a mart, as its definition gives it. */
 export interface MartColumn {
   name: string;
-  /** Malloy's type, `record` for a struct. */
+  /** Malloy's type; of a struct its fields and theirs. */
   type: string;
   /** Of plain columns only. */
   doc?: string;

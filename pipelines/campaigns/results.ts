@@ -93,7 +93,9 @@ export async function whyContact(warehouse: Warehouse, runId: string, contactId:
   const params = { run: runId, contact: contactId };
   return warehouse.read(async (session) => {
     const frozen = await session.one<
-      Pick<WhyAnswer, 'decision' | 'reason' | 'refusals' | 'email' | 'arm' | 'send_at'> & { delivery_id: string | null }
+      Pick<WhyAnswer, 'decision' | 'reason' | 'refusals' | 'email' | 'arm' | 'send_at'> & {
+        delivery_id: string | null;
+      }
     >(
       'select decision, reason, refusals, email, arm, send_at, delivery_id from ops.audience where campaign_run_id = $run and contact_id = $contact',
       params,

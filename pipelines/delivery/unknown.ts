@@ -42,6 +42,64 @@ export async function resolveUnknown(context: DeliveryContext, runId: string): P
 }
 
 /**
+ * Ends the leases of senders that are known to be gone, as if they had run out. At boot the owner knows it of the senders
+ * of its own machine; without this, a run would wait out the lease of a process that was killed.
+ * @param isGone told a sender's id
+ * @returns how many recipients became unknown
+ */
+export async function expireLeasesOfGone(
+  { warehouse, clock }: DeliveryContext,
+  isGone: (senderId: string) => boolean,
+): Promise<number> {
+  const now = toTimestamp(clock.now());
+  return warehouse.ledger.transaction(async (tx) => {
+    const senders = await tx.rows<{ leased_by: string }>(
+      `select distinct leased_by from ops.delivery_batches where status = 'leased' and leased_by is not null`,
+    );
+    for (const { leased_by } of senders.filter((sender) => isGone(sender.leased_by))) {
+      await tx.run(
+        `update ops.delivery_batches set leased_until = $now::timestamp where status = 'leased' and leased_by = $sender`,
+        { now, sender: leased_by },
+      );
+    }
+    return expire(tx, now);
+  });
+}
+
+/** Beyond this no provider tells anything new of a mail. */
+const reconciledDays = 30;
+
+/**
+ * What a timer does for the ledger: leases that ran out become unknown, and unknowns of the last 30 days' runs are
+ * resolved by what the provider has told meanwhile.
+ */
+export async function reconcile(context: DeliveryContext): Promise<{ unknown: number; resolved: number }> {
+  const unknown = await expireLeases(context);
+  let resolved = 0;
+  for (const { campaign_run_id: runId } of await unsettledRuns(context))
+    resolved += await resolveUnknown(context, runId);
+  return { unknown, resolved };
+}
+
+/** The runs of the last 30 days with unknown outcomes, and how many. */
+export async function unsettledRuns({
+  warehouse,
+  clock,
+}: DeliveryContext): Promise<{ campaign_run_id: string; unknown_count: number }[]> {
+  return warehouse.read((session) =>
+    session.rows(
+      `with recent as (
+         select campaign_run_id from ops.campaign_runs where launched_at >= $now::timestamp - interval (${reconciledDays}) day),
+       last as (
+         select campaign_run_id, delivery_id, max_by(outcome, rowid) as outcome from ops.deliveries
+         where campaign_run_id in (from recent) group by all)
+       select campaign_run_id, count(*)::int as unknown_count from last where outcome = 'unknown' group by all order by all`,
+      { now: toTimestamp(clock.now()) },
+    ),
+  );
+}
+
+/**
  * Frees unknowns to be sent again: only when the operator says so, since some of them may have the mail already.
  * Recipients that failed on every attempt are freed too.
  * @returns how many will be sent again

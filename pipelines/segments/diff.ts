@@ -41,37 +41,50 @@ export async function applyDiff(
   const words = Array.from({ length: Math.ceil(columns.length / bitsPerWord) }, (_, word) => word);
   await createBits(tx, columns, words);
   await tx.run(`create or replace temp table segment_moves as ${movesSql(evaluationSql, columns, words)}`);
-  const moves = await tx.rows<Moves>(
-    `select segment_id, sum(entered_count)::int as entered_count, sum(left_count)::int as left_count from (
-       select b.segment_id, count(*) as entered_count, 0 as left_count from ${pairs('e', words)} group by all
-       union all select b.segment_id, 0, count(*) from ${pairs('l', words)} group by all)
-     group by segment_id`,
+  await tx.run(
+    `create or replace temp table segment_move_pairs as
+     select b.segment_id, b.version, m.contact_id, true as is_entry from ${pairs('e', words)}
+     union all select b.segment_id, b.version, m.contact_id, false from ${pairs('l', words)}`,
   );
-  // Unpivoted anew for each statement: a table of the pairs costs more to write than to compute three times.
-  if (moves.length > 0) {
-    for (const [side, change] of [
-      ['e', 'entered'],
-      ['l', 'left'],
-    ] as const) {
-      await tx.run(
-        `insert into ops.segment_changes (segment_id, contact_id, change, changed_at, version, run_id, recorded_at)
-         select b.segment_id, m.contact_id, $1, $2::timestamp, b.version, $3, $4::timestamp from ${pairs(side, words)}`,
-        [change, asOf, runId, at],
-      );
-    }
+  const moves = await tx.rows<Moves>(
+    `select segment_id, count(*) filter (is_entry)::int as entered_count, count(*) filter (not is_entry)::int as left_count
+     from segment_move_pairs group by segment_id`,
+  );
+  if (moves.length > 0) await writeMoves(tx, moves, { runId, asOf, at });
+  for (const table of ['segment_bits', 'segment_moves', 'segment_move_pairs'])
+    await tx.run(`drop table temp.${table}`);
+  return moves;
+}
+
+/**
+ * One INSERT a table, never an empty one, and each from a plain scan. Inserting straight from the join of bits, which runs in
+ * parallel and may find nothing, made DuckDB 1.5.6 lose rows: where a transaction of more than a row group (122,880 rows) also
+ * has an empty INSERT of that kind into the same table, what is appended to it later is not seen until the file is reopened.
+ */
+async function writeMoves(
+  tx: Session,
+  moves: readonly Moves[],
+  { runId, asOf, at }: DiffStamp,
+): Promise<void> {
+  await tx.run(
+    `insert into ops.segment_changes (segment_id, contact_id, change, changed_at, version, run_id, recorded_at)
+     select segment_id, contact_id, case when is_entry then 'entered' else 'left' end, $1::timestamp, version, $2, $3::timestamp
+     from segment_move_pairs`,
+    [asOf, runId, at],
+  );
+  if (moves.some(({ left_count: left }) => left > 0)) {
     await tx.run(
-      `delete from ops.segment_memberships_open o using (select b.segment_id, m.contact_id from ${pairs('l', words)}) p
-     where o.segment_id = p.segment_id and o.contact_id = p.contact_id`,
+      `delete from ops.segment_memberships_open o using segment_move_pairs p
+       where not p.is_entry and o.segment_id = p.segment_id and o.contact_id = p.contact_id`,
     );
+  }
+  if (moves.some(({ entered_count: entered }) => entered > 0)) {
     await tx.run(
       `insert into ops.segment_memberships_open (segment_id, contact_id, entered_at, valid_until, run_id)
-     select b.segment_id, m.contact_id, $1::timestamp, null, $2 from ${pairs('e', words)}`,
+       select segment_id, contact_id, $1::timestamp, null, $2 from segment_move_pairs where is_entry`,
       [asOf, runId],
     );
   }
-  await tx.run('drop table temp.segment_bits');
-  await tx.run('drop table temp.segment_moves');
-  return moves;
 }
 
 /** `segment_bits (segment_id, version, b0, b1, …)`: the bit of each segment, in the word that has it. */

@@ -1,4 +1,3 @@
-import mjml2html from 'mjml';
 import { errorMessage, MallardError } from '../../data/errors.ts';
 import { convert } from './html-to-text.ts';
 import { parseLiquid, textLiquid } from './liquid.ts';
@@ -68,6 +67,8 @@ function preheader(preview: string | undefined): string {
 
 async function compileMjml(source: string): Promise<string> {
   try {
+    // Loading it takes a second, which commands that render nothing should not wait for.
+    const { default: mjml2html } = await import('mjml');
     // Strict refuses unknown elements; includes would read the server's files; fonts would load from a third party.
     const { html } = await mjml2html(source, {
       validationLevel: 'strict',

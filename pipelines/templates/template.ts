@@ -15,7 +15,8 @@ export const TemplateSchema = Type.Object(
   },
   {
     additionalProperties: false,
-    description: 'Liquid over the fields of contact_facts, `recipient.email`, `account` and `unsubscribe_url`',
+    description:
+      'Liquid over the fields of contact_facts, `recipient.email`, `account` and `unsubscribe_url`',
   },
 );
 export type MessageTemplate = Static<typeof TemplateSchema>;

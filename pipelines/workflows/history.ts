@@ -18,11 +18,8 @@ export async function changeContacts(
        least(c.recorded_at, $2::timestamp)
      from action_plan p join core.contacts c using (contact_id)
      where p.status = 'done' and p.before_value is not null
-       and not exists (from core.contact_changes h where h.contact_id = p.contact_id and h.field = $1)`,
-    [field, at],
-  );
-  await tx.run(
-    `insert into core.contact_changes (contact_id, field, value, valid_from, source, recorded_at)
+       and not exists (from core.contact_changes h where h.contact_id = p.contact_id and h.field = $1)
+     union all
      select contact_id, $1, after_value, $2::timestamp, 'workflow', $2::timestamp from action_plan where status = 'done'`,
     [field, at],
   );

@@ -13,6 +13,11 @@ import { Warehouse } from '../../data/owner/warehouse.ts';
 import { loadTable } from '../../pipelines/load/load.ts';
 import { stageLocalFile } from '../../pipelines/load/stage.ts';
 
+interface Timing {
+  wallMs: number;
+  cpuMs: number;
+}
+
 const TARGET = 0.5;
 const rows = Number(process.argv[2] ?? 5_000_000);
 const columns = [
@@ -25,14 +30,19 @@ try {
   const csv = join(folder, 'email_events.csv');
   await withDuckDb(':memory:', (connection) => generate(connection, csv));
   console.log(`${rows} rows, ${columns.length} columns, ${Math.round(statSync(csv).size / 1e6)} MB`);
-  const bare: number[] = [];
-  const loaded: number[] = [];
+  const bare: Timing[] = [];
+  const loaded: Timing[] = [];
   for (let round = 1; round <= 2; round += 1) {
     bare.push(await timed(`bare ${round}`, () => bareLoad(csv)));
     loaded.push(await timed(`mallard ${round}`, () => mallardLoad(csv)));
   }
-  const ratio = Math.min(...bare) / Math.min(...loaded);
-  console.log(`ratio ${ratio.toFixed(2)} (target: at least ${TARGET})`);
+  const best = (timings: readonly Timing[], measure: keyof Timing) =>
+    Math.min(...timings.map((one) => one[measure]));
+  const ratio = best(bare, 'wallMs') / best(loaded, 'wallMs');
+  const cpuRatio = best(bare, 'cpuMs') / best(loaded, 'cpuMs');
+  console.log(
+    `ratio ${ratio.toFixed(2)} (target: at least ${TARGET}); of CPU time, which a busy machine does not blur, ${cpuRatio.toFixed(2)}`,
+  );
   process.exitCode = ratio >= TARGET ? 0 : 1;
 } finally {
   rmSync(folder, { recursive: true, force: true });
@@ -114,14 +124,15 @@ function lapper(): (name: string) => void {
   };
 }
 
-async function timed(name: string, work: () => Promise<void>): Promise<number> {
+async function timed(name: string, work: () => Promise<void>): Promise<Timing> {
   const start = performance.now();
   const before = process.cpuUsage();
   await work();
-  const ms = performance.now() - start;
+  const wallMs = performance.now() - start;
   const { user, system } = process.cpuUsage(before);
+  const cpuMs = (user + system) / 1000;
   console.log(
-    `${name}: ${Math.round(ms)} ms, ${Math.round(rows / ms)}k rows/s, CPU ${Math.round((user + system) / 1000)} ms`,
+    `${name}: ${Math.round(wallMs)} ms, ${Math.round(rows / wallMs)}k rows/s, CPU ${Math.round(cpuMs)} ms`,
   );
-  return ms;
+  return { wallMs, cpuMs };
 }

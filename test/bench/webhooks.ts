@@ -33,17 +33,17 @@ try {
   await server.call('POST', '/v1/build', { body: {} });
 
   const idle = await intake('idle');
-  let busy = true;
+  const finished = new AbortController();
   let builds = 0;
   const loading = timed(() => load(server, 'email_events', files.events));
   const building = (async () => {
-    while (busy) {
+    while (!finished.signal.aborted) {
       await server.call('POST', '/v1/build', { body: {} });
       builds += 1;
     }
   })();
   const loaded = await intake('loaded');
-  busy = false;
+  finished.abort();
   const [loadMs] = await Promise.all([loading, building]);
 
   console.log(
@@ -121,7 +121,7 @@ async function load(to: TestServer, table: string, file: string): Promise<void> 
     headers: { 'content-type': 'text/csv', authorization: `Bearer ${owner?.token}` },
     body: Readable.toWeb(createReadStream(file)) as ReadableStream,
     duplex: 'half',
-  } as RequestInit);
+  });
   if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
 }
 

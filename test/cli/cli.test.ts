@@ -109,7 +109,7 @@ test('load and query without a server, then through one: the same answers', asyn
   server.kill('SIGTERM');
   expect(await server.ended).toMatchObject({ code: 0 });
   expect(await runCli([...at, 'query', query, '--json', '--as-of', '2026-11-01'])).toEqual(alone);
-}, 180_000);
+}, 300_000);
 
 test('what fails is 1, says why and what to do, as JSON where asked', async () => {
   const { dir, file } = project();
@@ -127,7 +127,7 @@ test('what fails is 1, says why and what to do, as JSON where asked', async () =
   expect(invalid.stderr).toContain('nothing_of_the_kind');
   const refused = await runCli([...at, 'query', `run: duckdb.sql('select 1') -> { select: * }`]);
   expect(refused.code).toBe(1);
-}, 120_000);
+}, 300_000);
 
 test('a server that would be open to the network without tokens does not start', async () => {
   const { dir } = project();
@@ -155,4 +155,4 @@ test('a query can be written to a file', async () => {
   ]);
   expect(result).toEqual({ code: 0, stdout: '', stderr: '' });
   expect(readFileSync(out, 'utf8')).toBe('deal_count,won_amount\r\n2,10005534.00\r\n');
-}, 120_000);
+}, 300_000);

@@ -16,9 +16,9 @@ export interface RunningCli {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Starts `mallard` as a process of its own, from the sources. */
+/** Starts `mallard` as a process of its own, from dist/ (npm test builds it first). */
 export function startCli(args: readonly string[], env: Record<string, string> = {}): RunningCli {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(packageRoot, 'mallard.ts'), ...args], {
+  const child = spawn(process.execPath, [join(packageRoot, 'dist', 'launch.cjs'), ...args], {
     cwd: packageRoot,
     env: { ...process.env, NODE_OPTIONS: '', MALLARD_LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

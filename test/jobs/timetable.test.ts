@@ -52,6 +52,7 @@ test('each report with a schedule has a job of its own', () => {
     'build',
     'evaluate',
     'send',
+    'reconcile',
     'report:weekly',
   ]);
   expect(timetable.at(-1)).toMatchObject({

@@ -309,6 +309,45 @@ test('property: the diff of many segments is what each says alone', async () => 
   }
 });
 
+test('changes after a bulk of more than a row group are seen', async () => {
+  const fixture = await openFixture();
+  await fixture.load((tx) =>
+    tx.run(
+      `insert into core.contacts (contact_id, lifecycle_stage, country, created_at, source, recorded_at)
+       select 'c' || i, 'lead', 'NZ', timestamp '2026-01-01', 'test', timestamp '2026-01-01' from range(150000) r(i)`,
+    ),
+  );
+  await save(fixture, 'leads', stage('lead'));
+  await save(fixture, 'kiwis', { field: 'country', operator: 'equals', value: 'NZ' });
+  await fixture.build();
+  await evaluate(fixture, 'bulk');
+  fixture.clock.set('2026-11-03T06:00:00Z');
+  await fixture.load((tx) => addContacts(tx, [{ contact_id: 'new', country: 'NZ' }]));
+  await setStage(fixture, 'c7', 'customer');
+  await fixture.build();
+  await evaluate(fixture, 'small');
+  expect(
+    await rows(
+      fixture,
+      'select run_id, change, count(*)::int as n from ops.segment_changes group by all order by all',
+    ),
+  ).toEqual([
+    { run_id: 'bulk', change: 'entered', n: 300_000 },
+    { run_id: 'small', change: 'entered', n: 1 },
+    { run_id: 'small', change: 'left', n: 1 },
+  ]);
+  expect((await ids(fixture, 'leads', '2026-11-03T06:00:00Z')).length).toBe(10_000);
+  expect(
+    await rows(
+      fixture,
+      'select segment_id, count(*)::int as n from ops.segment_memberships_open group by all order by all',
+    ),
+  ).toEqual([
+    { segment_id: 'kiwis', n: 150_001 },
+    { segment_id: 'leads', n: 149_999 },
+  ]);
+});
+
 test('law: membership recorded at T is an evaluation as of T', async () => {
   const fixture = await openFixture();
   const random = fc.sample(
