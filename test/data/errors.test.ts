@@ -26,6 +26,13 @@ test('a message ends with the remedy, which may be more precise than the general
   expect(new MallardError('not_found', 'There is no segment "x".').message).toBe(
     `There is no segment "x". ${errorCodes.not_found.remedy}`,
   );
-  const precise = new MallardError('not_found', 'There is no segment "x".', { remedy: 'Did you mean "y"?', fields: { id: 'x' } });
-  expect(precise).toMatchObject({ status: 404, message: 'There is no segment "x". Did you mean "y"?', fields: { id: 'x' } });
+  const precise = new MallardError('not_found', 'There is no segment "x".', {
+    remedy: 'Did you mean "y"?',
+    fields: { id: 'x' },
+  });
+  expect(precise).toMatchObject({
+    status: 404,
+    message: 'There is no segment "x". Did you mean "y"?',
+    fields: { id: 'x' },
+  });
 });
