@@ -81,11 +81,14 @@ describe('the shape of criteria', () => {
               ({ field: String(truth), operator: 'equals', logic: or ? 'OR' : 'AND' }) as const,
           ),
         );
-        // JavaScript's own && and || bind the same way.
-        const text = list
-          .map(({ truth, or }, index) => (index === 0 ? '' : or ? '||' : '&&') + String(truth))
-          .join('');
-        expect(truthOf(tree)).toBe(new Function(`return ${text}`)());
+        // Split at every OR; each group must hold as a whole: that is what "AND binds tighter" means.
+        const groups: boolean[][] = [];
+        list.forEach(({ truth, or }, index) => {
+          const group = groups.at(-1);
+          if (index === 0 || or || !group) groups.push([truth]);
+          else group.push(truth);
+        });
+        expect(truthOf(tree)).toBe(groups.some((group) => group.every(Boolean)));
       }),
     );
   });

@@ -22,9 +22,9 @@ export interface SegmentFixture {
   clock: MovableClock;
   context: { warehouse: Warehouse; engine: ModelEngine };
   /** Builds the marts as of the clock. */
-  build(): Promise<void>;
+  build: () => Promise<void>;
   /** Runs statements on the loads lane. */
-  load(work: (tx: Session) => Promise<unknown>): Promise<void>;
+  load: (work: (tx: Session) => Promise<unknown>) => Promise<void>;
 }
 
 /** An empty warehouse with the shipped models. */
