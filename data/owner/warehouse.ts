@@ -260,6 +260,11 @@ async function openInstance(project: Project, options: WarehouseOptions): Promis
     return await DuckDBInstance.fromCache(project.warehouseFile, {
       memory_limit: options.memoryLimit ?? '4GB',
       temp_directory: project.spill,
+      // A commit holds up every other lane's commit. By default DuckDB keeps five row groups (600,000 rows) to compress and
+      // write at the commit of the build: 0.8 s for 200,000 rows of 80 columns, 0.24 s with each written when it is full.
+      write_buffer_row_group_count: '1',
+      // Likewise the checkpoint that a commit makes where the log has grown past 16 MB, the default.
+      checkpoint_threshold: '256MB',
       ...(options.threads === undefined ? {} : { threads: String(options.threads) }),
     });
   } catch (error) {
