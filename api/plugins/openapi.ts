@@ -54,7 +54,8 @@ function documentProblems(route: RouteOptions): void {
   // The pages of the documentation hold no data, and a browser sends no token for them.
   if (route.url === '/docs' || route.url.startsWith('/docs/'))
     route.config = { ...route.config, access: 'public' };
-  if (!schema || schema.hide) return;
+  // A GET's schema comes by a second time with the HEAD that Fastify adds: once is enough.
+  if (!schema || schema.hide || route.method === 'HEAD') return;
   const access = route.config?.access ?? [];
   const problem = {
     description: 'problem+json',

@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { MallardError } from '../errors.ts';
-import { sessionOn, type Session } from './session.ts';
+import { inTransaction, sessionOn, type Session } from './session.ts';
 
 /**
  * A write lane: one connection whose transactions run one after the other. Several writers would fail each other's
@@ -22,18 +22,7 @@ export class Lane {
    * What `work` throws rolls everything back and is thrown on.
    */
   transaction<T>(work: (tx: Session) => Promise<T>): Promise<T> {
-    return this.exclusive(async (session) => {
-      await session.run('BEGIN TRANSACTION');
-      try {
-        const answer = await work(session);
-        await session.run('COMMIT');
-        return answer;
-      } catch (error) {
-        // A failed COMMIT has already ended the transaction; then there is nothing to roll back.
-        await session.run('ROLLBACK').catch(() => undefined);
-        throw error;
-      }
-    });
+    return this.exclusive((session) => inTransaction(session, () => work(session)));
   }
 
   /** Runs `work` alone on the lane's connection, outside of a transaction (for CHECKPOINT and the like). */

@@ -58,3 +58,17 @@ export function sessionOn(connection: DuckDBConnection): Session {
     one: async <T>(sql: string, params?: Params) => (await rows<T>(sql, params))[0],
   };
 }
+
+/** Runs `work` between BEGIN and COMMIT; what it throws rolls everything back and is thrown on. */
+export async function inTransaction<T>(session: Session, work: () => Promise<T>): Promise<T> {
+  await session.run('BEGIN TRANSACTION');
+  try {
+    const answer = await work();
+    await session.run('COMMIT');
+    return answer;
+  } catch (error) {
+    // A failed COMMIT has already ended the transaction; then there is nothing to roll back.
+    await session.run('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+}

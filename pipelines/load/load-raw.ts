@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { toTimestamp } from '../../data/clock.ts';
 import { MallardError } from '../../data/errors.ts';
-import type { Session } from '../../data/owner/session.ts';
+import { inTransaction, type Session } from '../../data/owner/session.ts';
 import type { Warehouse } from '../../data/owner/warehouse.ts';
 import { recordLoad, sourceOf } from './load.ts';
 import { locateFaults } from './locate.ts';
@@ -82,16 +82,10 @@ async function load(
       read.push(await readRaw(session, `landing_${index + 1}`, file, request, scratch));
     }
     onProgress({ ...progress, step: 'writing', rows: read.reduce((sum, one) => sum + one.rows, 0) });
-    await session.run('BEGIN TRANSACTION');
-    try {
-      const result = await write(session, name, request, read, toTimestamp(warehouse.clock.now()));
-      await session.run('COMMIT');
-      onProgress({ ...progress, step: 'done', rows: result.rows_read });
-      return result;
-    } catch (error) {
-      await session.run('ROLLBACK').catch(() => undefined);
-      throw error;
-    }
+    const now = toTimestamp(warehouse.clock.now());
+    const result = await inTransaction(session, () => write(session, name, request, read, now));
+    onProgress({ ...progress, step: 'done', rows: result.rows_read });
+    return result;
   } finally {
     for (const index of request.files.keys()) {
       await session.run(`drop table if exists landing_${index + 1}`).catch(() => undefined);

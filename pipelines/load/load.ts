@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { toTimestamp } from '../../data/clock.ts';
 import { errorMessage, MallardError } from '../../data/errors.ts';
-import type { Session } from '../../data/owner/session.ts';
+import { inTransaction, type Session } from '../../data/owner/session.ts';
 import type { Warehouse } from '../../data/owner/warehouse.ts';
 import { adoptEvents, identifyContacts, resolveContacts } from '../identity/contacts-by-email.ts';
 import type { Contract } from './contracts/contract.ts';
@@ -109,17 +109,11 @@ async function load(
       progressOf('checking', index + 1, landing.rows);
       read.push({ file, sourceName, landing, ...(await check(session, contract, landing, scratch)) });
     }
-    await session.run('BEGIN TRANSACTION');
-    try {
-      const result = await write(session, contract, request, read, now, progressOf);
-      await session.run('COMMIT');
-      progressOf('done', request.files.length, result.rows_read);
-      return result;
-    } catch (error) {
-      // A failed COMMIT has already ended the transaction.
-      await session.run('ROLLBACK').catch(() => undefined);
-      throw error;
-    }
+    const result = await inTransaction(session, () =>
+      write(session, contract, request, read, now, progressOf),
+    );
+    progressOf('done', request.files.length, result.rows_read);
+    return result;
   } finally {
     // On an interrupted connection this fails as well; the tables go with it.
     for (const table of tables) await session.run(`drop table if exists ${table}`).catch(() => undefined);
