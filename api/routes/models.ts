@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { buildMarts } from '../../pipelines/build.ts';
 import type { Routes } from '../context.ts';
 import { operators, readers } from '../access/roles.ts';
 import { AsOfBody, asOfOrNow, Count } from '../schemas.ts';
@@ -60,7 +61,7 @@ export const modelRoutes: Routes = (app, { mallard }) => {
       const { marts } = request.body;
       return {
         as_of: asOf.toISOString(),
-        marts: await mallard.engine.build({ asOf, ...(marts ? { marts } : {}) }),
+        marts: await buildMarts(mallard, { asOf, marts }),
       };
     },
   );

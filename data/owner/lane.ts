@@ -1,4 +1,4 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBPreparedStatement } from '@duckdb/node-api';
 import { MallardError } from '../errors.ts';
 import { inTransaction, sessionOn, type Session } from './session.ts';
 
@@ -10,11 +10,20 @@ export class Lane {
   readonly name: string;
   readonly #connection: DuckDBConnection;
   #tail: Promise<unknown> = Promise.resolve();
+  /** To prepare one costs as much as to run it where it is short; what a lane runs is a few texts again and again. */
+  readonly #statements: Map<string, DuckDBPreparedStatement> | undefined;
   #closed = false;
+  #waiting = 0;
 
-  constructor(name: string, connection: DuckDBConnection) {
+  constructor(name: string, connection: DuckDBConnection, options: { keepsStatements?: boolean } = {}) {
     this.name = name;
     this.#connection = connection;
+    this.#statements = options.keepsStatements ? new Map() : undefined;
+  }
+
+  /** Whether something runs, or waits to. */
+  get isBusy(): boolean {
+    return this.#waiting > 0;
   }
 
   /**
@@ -30,9 +39,14 @@ export class Lane {
     if (this.#closed) return Promise.reject(new MallardError('shutting_down', 'The warehouse is closing.'));
     const turn = this.#tail.then(() => {
       if (this.#closed) throw new MallardError('shutting_down', 'The warehouse is closing.');
-      return work(sessionOn(this.#connection));
+      return work(sessionOn(this.#connection, this.#statements));
     });
-    this.#tail = turn.catch(() => undefined);
+    this.#waiting += 1;
+    this.#tail = turn
+      .catch(() => undefined)
+      .finally(() => {
+        this.#waiting -= 1;
+      });
     return turn;
   }
 
@@ -47,6 +61,7 @@ export class Lane {
     await this.#tail;
     clearTimeout(grace);
     clearInterval(interrupting);
+    this.#statements?.forEach((statement) => statement.destroySync());
     this.#connection.closeSync();
   }
 }

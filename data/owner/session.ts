@@ -1,4 +1,4 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBPreparedStatement } from '@duckdb/node-api';
 import type { Kysely } from 'kysely';
 import { kyselyOn } from '../kysely/dialect.ts';
 import type { Database } from '../kysely/tables.ts';
@@ -21,19 +21,26 @@ export interface Session {
   one<T = Record<string, unknown>>(sql: string, params?: Params): Promise<T | undefined>;
 }
 
-export function sessionOn(connection: DuckDBConnection): Session {
+const keptMax = 200;
+
+/** @param kept statements to use again, by their text; whoever owns the connection destroys them before closing it */
+export function sessionOn(
+  connection: DuckDBConnection,
+  kept?: Map<string, DuckDBPreparedStatement>,
+): Session {
   let db: Kysely<Database> | undefined;
 
   // In turn: a statement sent while a stream is open on this connection would cut the stream short in silence.
   const execute = (sql: string, params?: Params) =>
     inTurn(connection, async () => {
       if (params === undefined) return connection.run(sql);
-      const prepared = await connection.prepare(sql);
+      const prepared = kept?.get(sql) ?? (await connection.prepare(sql));
+      if (kept && kept.size < keptMax) kept.set(sql, prepared);
       try {
         bindParams(prepared, params);
         return await prepared.run();
       } finally {
-        prepared.destroySync();
+        if (kept?.get(sql) !== prepared) prepared.destroySync();
       }
     });
 
@@ -42,8 +49,9 @@ export function sessionOn(connection: DuckDBConnection): Session {
     const names = result.deduplicatedColumnNames();
     const types = result.columnTypes();
     const read: T[] = [];
-    for (const chunk of await result.fetchAllChunks()) {
-      for (const row of readChunkRows(names, types, chunk)) read.push(row as T);
+    // The result is in memory: to fetch its chunks would cost a trip to another thread each.
+    for (let index = 0; index < result.chunkCount; index += 1) {
+      for (const row of readChunkRows(names, types, result.getChunk(index))) read.push(row as T);
     }
     return read;
   }

@@ -90,9 +90,10 @@ export class Warehouse {
     try {
       instance = await openInstance(project, options);
       await prepare(instance, project);
-      const connect = async (name: string) => new Lane(name, await (instance as DuckDBInstance).connect());
+      const connect = async (name: string, keepsStatements = false) =>
+        new Lane(name, await (instance as DuckDBInstance).connect(), { keepsStatements });
       const lanes = {
-        ledger: await connect('ledger'),
+        ledger: await connect('ledger', true),
         build: await connect('build'),
         loads: await connect('loads'),
       };

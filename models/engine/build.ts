@@ -23,10 +23,14 @@ export async function buildMarts(
       results.map((result) => result.mart),
     );
     const builtAt = toTimestamp(clock.now());
+    // First aside, then copied: a copy's plain scan writes every row group as it runs. What a join yields leaves its last,
+    // unfilled row group to the COMMIT, which holds up every other lane's: 0.5 s instead of 20 ms (200,000 rows, 70 columns).
     await tx.run(
-      `create or replace table mart.${mart} as
+      `create or replace temp table build_${mart} as
        select *, timestamp '${asOf}' as as_of, timestamp '${builtAt}' as built_at from (${sql})`,
     );
+    await tx.run(`create or replace table mart.${mart} as from temp.build_${mart}`);
+    await tx.run(`drop table temp.build_${mart}`);
     const count = await tx.one<{ row_count: number }>(`select count(*)::int as row_count from mart.${mart}`);
     const result = {
       mart,

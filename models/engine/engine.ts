@@ -1,4 +1,10 @@
-import { CacheManager, InMemoryModelCache, type ModelMaterializer, type Runtime } from '@malloydata/malloy';
+import {
+  CacheManager,
+  InMemoryModelCache,
+  type ModelMaterializer,
+  type QueryMaterializer,
+  type Runtime,
+} from '@malloydata/malloy';
 import { pathToFileURL } from 'node:url';
 import { readAccount, type Account } from '../../data/account.ts';
 import { toTimestamp } from '../../data/clock.ts';
@@ -33,6 +39,8 @@ interface Definitions {
   models: CompiledModels;
   columns: ReadonlyMap<string, readonly MartColumn[]>;
   fingerprint: string;
+  /** The query of each mart's build, by mart and the marts that it reads from their tables. */
+  builds: Map<string, QueryMaterializer>;
   /** Read when first asked for. */
   catalogue?: Promise<Catalogue>;
 }
@@ -50,6 +58,8 @@ export class ModelEngine {
   #cache = new CacheManager(new InMemoryModelCache());
   #definitions: Promise<Definitions> | undefined;
   #variants = new Map<string, Promise<CompiledModels>>();
+  /** What the newest build was compiled from. */
+  #builtFrom: Definitions | undefined;
 
   constructor(warehouse: Warehouse) {
     this.#warehouse = warehouse;
@@ -111,7 +121,9 @@ export class ModelEngine {
         toTimestamp(options.asOf),
       ),
     );
-    this.#variants.clear();
+    // Variants hold the types of the built tables' columns; those of the same definitions have the same.
+    if (this.#builtFrom !== definitions) this.#variants.clear();
+    this.#builtFrom = definitions;
     return results;
   }
 
@@ -194,10 +206,10 @@ export class ModelEngine {
       const definition = await models.compileFile(this.#definitionUrl(mart));
       columns.set(mart, martColumns(await definition.getModel(), definitionOf(mart)));
     }
-    return { models, columns, fingerprint };
+    return { models, columns, fingerprint, builds: new Map() };
   }
 
-  /** Compiled inside of the building transaction, which alone sees the marts built so far. */
+  /** The SQL of a mart's definition. It is compiled once: to do so at every build would hold up the event loop. */
   async #definitionSql(
     mart: string,
     built: readonly string[],
@@ -205,21 +217,33 @@ export class ModelEngine {
     definitions: Definitions,
     options: TimeOptions,
   ): Promise<string> {
-    const reads = definitions.models.files.importsOf(this.#definitionUrl(mart)).map(String);
+    const { files } = definitions.models;
+    const reads = files.importsOf(this.#definitionUrl(mart)).map(String);
     const replaced = built.filter((name) => reads.includes(this.#definitionUrl(name).toString()));
-    const models =
-      replaced.length === 0
-        ? definitions.models
-        : await this.#compile((work) => work(tx), pick(definitions.columns, replaced));
-    const definition = await models.compileFile(this.#definitionUrl(mart));
-    const names = definitions.columns.get(mart)?.map(({ name }) => `\`${name}\``) ?? [];
+    const key = [mart, ...replaced].join();
     try {
-      return await definition
-        .loadQuery(`run: ${definitionOf(mart)} -> { select: ${names.join(', ')} }`)
-        .getSQL({ givens: givensOf(options, this.#account) });
+      const query =
+        definitions.builds.get(key) ?? (await this.#compileBuild(mart, replaced, tx, definitions));
+      const sql = await query.getSQL({ givens: givensOf(options, this.#account) });
+      definitions.builds.set(key, query);
+      return sql;
     } catch (error) {
-      throw modelError(error, models.files.textOf);
+      throw modelError(error, files.textOf);
     }
+  }
+
+  /** Compiled inside of the building transaction, which alone sees the marts built so far. */
+  async #compileBuild(
+    mart: string,
+    replaced: readonly string[],
+    tx: Session,
+    { models, columns }: Definitions,
+  ): Promise<QueryMaterializer> {
+    const variant =
+      replaced.length === 0 ? models : await this.#compile((work) => work(tx), pick(columns, replaced));
+    const definition = await variant.compileFile(this.#definitionUrl(mart));
+    const names = columns.get(mart)?.map(({ name }) => `\`${name}\``) ?? [];
+    return definition.loadQuery(`run: ${definitionOf(mart)} -> { select: ${names.join(', ')} }`);
   }
 
   #compile(read: Read, built: ReadonlyMap<string, readonly MartColumn[]>): Promise<CompiledModels> {

@@ -2,6 +2,7 @@ import { permissionsSql, consentRefusalSql, suppressionRefusalSql } from '../con
 import { emailKeySql } from '../../data/address.ts';
 import { messageId, type CampaignDefinition } from './definition.ts';
 import { anyMissingSql, factsJoinSql, variablesJsonSql, type ContactVariable } from './facts.ts';
+import { deliveryIdSql } from '../delivery/delivery-id.ts';
 
 export interface AudienceQuery {
   /**
@@ -83,7 +84,7 @@ with target as materialized (
     select *, case when len(refusals) > 0 then 'excluded' when is_holdout then 'holdout' else 'send' end as decision from judged)
 select $campaign_run_id::varchar as campaign_run_id, $message_id::varchar as message_id, contact_id,
   case when decision = 'send' then row_number() over (partition by decision order by send_at, contact_id) end as position,
-  case when decision = 'send' then left(sha256($campaign_run_id::varchar || chr(10) || $message_id::varchar || chr(10) || address_key), 32) end as delivery_id,
+  case when decision = 'send' then ${deliveryIdSql} end as delivery_id,
   email, address_key, decision,
   case decision when 'excluded' then refusals[1] when 'holdout' then 'holdout' else 'eligible' end as reason,
   refusals,

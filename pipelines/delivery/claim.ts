@@ -196,7 +196,7 @@ function describe(
     );
     return {
       delivery_id: row.delivery_id,
-      position: row.position,
+      contact_id: row.contact_id,
       email: row.email,
       arm: row.arm,
       variables: row.variables,

@@ -72,7 +72,7 @@ function envelope(batch: ClaimedBatch, recipient: ClaimedRecipient) {
       campaign_run_id: batch.campaign_run_id,
       campaign_id: batch.campaign_id,
       message_id: batch.message_id,
-      position: String(recipient.position),
+      contact_id: recipient.contact_id,
     },
   };
 }

@@ -29,8 +29,7 @@ export interface ClaimedBatch {
 
 export interface ClaimedRecipient {
   delivery_id: string;
-  /** Its place among the run's mails, from 1. */
-  position: number;
+  contact_id: string;
   email: string;
   arm: string | null;
   /** As frozen at launch. */

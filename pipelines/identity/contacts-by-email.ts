@@ -1,5 +1,6 @@
 import { emailKeySql } from '../../data/address.ts';
 import type { Session } from '../../data/owner/session.ts';
+import type { Warehouse } from '../../data/owner/warehouse.ts';
 
 /** The one contact an address stands for: a real one before a stub, then the smallest id, so that it is always the same. */
 const contactsByEmailSql = `select email_key, coalesce(min(contact_id) filter (not is_stub), min(contact_id)) as contact_id
@@ -33,18 +34,28 @@ export async function identifyContacts(session: Session, table: string): Promise
  * Events that came before their contact was known by its address are given to it.
  * @param table has the contacts just loaded, with `email_key`
  */
-export async function adoptEvents(session: Session, table: string): Promise<number> {
-  let adopted = 0;
-  for (const events of ['core.email_events', 'core.consent_events']) {
-    const orphan = await session.one(
-      `select 1 from ${events} where contact_id is null and email is not null limit 1`,
-    );
-    if (!orphan) continue;
-    adopted += await session.run(
-      `update ${events} set contact_id = known.contact_id
-       from (${contactsByEmailSql} having email_key in (select email_key from ${table})) known
-       where ${events}.contact_id is null and known.email_key = ${emailKeySql(`${events}.email`)}`,
+export function adoptEvents(session: Session, table: string): Promise<void> {
+  return linkFacts(session, `email_key in (select email_key from ${table})`);
+}
+
+/**
+ * Gives events that name an address only to its contact. Those that arrive by webhook wait for this: to look a contact up
+ * among a million took longer than to acknowledge the event. A running load is not waited for: what comes after it
+ * (the next build at the latest) links.
+ */
+export async function linkEvents(warehouse: Warehouse): Promise<void> {
+  if (warehouse.loads.isBusy) return;
+  await warehouse.loads.transaction((tx) => linkFacts(tx, 'true'));
+}
+
+/** @param which condition on `email_key`: whose events */
+async function linkFacts(session: Session, which: string): Promise<void> {
+  for (const facts of ['core.email_events', 'core.consent_events']) {
+    const unlinked = `${facts}.contact_id is null and ${facts}.email is not null`;
+    if (!(await session.one(`select 1 from ${facts} where ${unlinked} limit 1`))) continue;
+    await session.run(
+      `update ${facts} set contact_id = known.contact_id from (${contactsByEmailSql} having ${which}) known
+       where ${unlinked} and known.email_key = ${emailKeySql(`${facts}.email`)}`,
     );
   }
-  return adopted;
 }

@@ -22,8 +22,8 @@ export interface EmailEventRow {
   campaign_id: string | null;
   campaign_run_id: string | null;
   message_id: string | null;
-  /** The recipient's place in its run's audience, where it travelled along: finds it faster than the id alone. */
-  position: number | null;
+  /** Whose mail it was, where that travelled along: believed if the delivery id proves it. */
+  contact_id: string | null;
   url: string | null;
   agent_class: AgentClass | null;
   agent_reason: string | null;

@@ -17,7 +17,6 @@ export interface IntakeCounts {
 }
 
 interface StoredRow extends EmailEventRow {
-  contact_id: string | null;
   /** The recipient's, where the event names no address itself. */
   recipient_key: string | null;
 }

@@ -80,7 +80,7 @@ function mapEvent(event: unknown): EmailEventRow | Refusal {
     campaign_id: text(raw['campaign_id']),
     campaign_run_id: text(raw['campaign_run_id']),
     message_id: text(raw['message_id']),
-    position: /^[0-9]{1,9}$/.test(text(raw['position']) ?? '') ? Number(raw['position']) : null,
+    contact_id: text(raw['contact_id']),
     url: text(raw['url']),
     agent_class: null,
     agent_reason: null,

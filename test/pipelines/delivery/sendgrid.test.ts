@@ -75,7 +75,7 @@ async function messages(
     account: { name: 'Example', postal_address: '1 Example Street' },
     recipients: Array.from({ length: count }, (_, i) => ({
       delivery_id: `d${i}`,
-      position: i + 1,
+      contact_id: `c${i}`,
       email: `c${i}@example.com`,
       arm: null,
       variables: { first_name: `Name <${i}>`, clicks: i, ...change(i) },
@@ -126,7 +126,7 @@ describe('a call', () => {
         campaign_run_id: 'r1',
         campaign_id: 'spring',
         message_id: 'message',
-        position: String(index + 1),
+        contact_id: `c${index}`,
       });
       const page = substituted(html?.value ?? '', one);
       expect(page).toContain(`Hi Name &lt;${index}&gt;, ${index > 2 ? 'thanks' : 'welcome'}`);

@@ -2,9 +2,14 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { addressKey } from '../../../data/address.ts';
 import { claimBatch } from '../../../pipelines/delivery/claim.ts';
+import { composeBatch } from '../../../pipelines/delivery/compose.ts';
+import { linkEvents } from '../../../pipelines/identity/contacts-by-email.ts';
 import { acceptEmailEvents } from '../../../pipelines/sources/intake.ts';
+import type { EmailEventRow } from '../../../pipelines/sources/email-events.ts';
+import { findRecipients } from '../../../pipelines/sources/intake-recipients.ts';
 import { readSendgridEvents } from '../../../pipelines/sources/sendgrid-events.ts';
 import { sendgridKey, verifySendgrid } from '../../../pipelines/sources/sendgrid-signature.ts';
+import { compileTemplate } from '../../../pipelines/templates/compile.ts';
 import { openTestWarehouse } from '../../support.ts';
 import { launched } from '../delivery/support.ts';
 
@@ -215,7 +220,7 @@ describe('the door', () => {
     ]);
   });
 
-  test('an event is joined to its recipient by our delivery id, else by its address', async () => {
+  test('an event is joined to its recipient by our delivery id; by its address before the next build', async () => {
     const { context, run } = await launched(3);
     const batch = await claimBatch(context, { sender_id: 's', providers: ['file'] });
     const recipient = batch?.recipients[1];
@@ -230,11 +235,12 @@ describe('the door', () => {
       event('open', { email: 'stranger@example.com', delivery_id: 'of nobody' }),
     ];
     await acceptEmailEvents(context.warehouse, read(events));
-    const rows = await context.warehouse.read((s) =>
-      s.rows(
-        `select contact_id, campaign_id, campaign_run_id, message_id from core.email_events order by rowid`,
-      ),
-    );
+    const eventRows = () =>
+      context.warehouse.read((s) =>
+        s.rows(
+          `select contact_id, campaign_id, campaign_run_id, message_id from core.email_events order by rowid`,
+        ),
+      );
     const ours = {
       contact_id: 'c0001',
       campaign_id: 'spring',
@@ -242,6 +248,35 @@ describe('the door', () => {
       message_id: 'message',
     };
     const none = { campaign_id: null, campaign_run_id: null, message_id: null };
-    expect(rows).toEqual([ours, ours, { contact_id: 'c0002', ...none }, { contact_id: null, ...none }]);
+    const stranger = { contact_id: null, ...none };
+    expect(await eventRows()).toEqual([ours, ours, stranger, stranger]);
+    await linkEvents(context.warehouse);
+    expect(await eventRows()).toEqual([ours, ours, { contact_id: 'c0002', ...none }, stranger]);
+  });
+
+  test('what travels with our mail proves its recipient, and only that', async () => {
+    const { context } = await launched(3);
+    const batch = await claimBatch(context, { sender_id: 's', providers: ['file'] });
+    if (!batch) throw new Error('no batch');
+    const [message] = (await composeBatch(batch, compileTemplate)).messages;
+    const { rows } = read([
+      event('open', { ...message?.custom_args, email: message?.to }),
+      event('open', { ...message?.custom_args, email: message?.to, contact_id: 'c0002' }),
+      event('open', { ...message?.custom_args, email: 'forwarded@example.com' }),
+    ]);
+    // Without a warehouse to ask, what is not proven is not known.
+    const nobody = { read: () => Promise.resolve([]) } as unknown as typeof context.warehouse;
+    const recipient = await findRecipients(nobody, rows.slice(0, 1));
+    expect(recipient(rows[0] as EmailEventRow)).toMatchObject({
+      contact_id: batch.recipients[0]?.contact_id,
+      address_key: addressKey(message?.to ?? ''),
+      message_id: batch.message_id,
+    });
+    for (const row of rows.slice(1)) {
+      expect((await findRecipients(nobody, [row]))(row)).toBeUndefined();
+      expect((await findRecipients(context.warehouse, [row]))(row)?.contact_id).toBe(
+        batch.recipients[0]?.contact_id,
+      );
+    }
   });
 });
