@@ -108,7 +108,7 @@ async function runSteps(
     let rows = 0;
     let rejected = 0;
     for (const file of sample?.files ?? []) {
-      const loaded = await loadFile(client, file.table, file.path, { source: 'sample' }, human);
+      const loaded = await loadFile(session, file.table, file.path, { source: 'sample' }, human);
       rows += loaded.rows_read;
       rejected += loaded.rows_rejected;
     }

@@ -11,7 +11,7 @@ import { csvHeader, csvRows } from './csv.ts';
 import { deadline } from './deadline.ts';
 import { mediaTypes, type Format } from './formats.ts';
 import { jsonRows, type Column } from './json.ts';
-import { Slots } from './slots.ts';
+import { Slots } from '../../data/slots.ts';
 
 /** Queries from outside that run at once; those beyond it wait, on their own time. */
 const slots = new Slots(8);

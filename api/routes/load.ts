@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { Type, type Static } from 'typebox';
 import { MallardError } from '../../data/errors.ts';
@@ -5,7 +7,7 @@ import { loadTable, parseColumns } from '../../pipelines/load/load.ts';
 import { loadRaw } from '../../pipelines/load/load-raw.ts';
 import { stageFile } from '../../pipelines/load/stage.ts';
 import { loaders } from '../access/roles.ts';
-import type { App, Routes } from '../context.ts';
+import type { App, RouteContext, Routes } from '../context.ts';
 import { Count } from '../schemas.ts';
 
 const formats = ['csv', 'ndjson', 'parquet'] as const;
@@ -45,6 +47,12 @@ const LoadQuery = Type.Object(
     date_format: Type.Optional(Type.String({ examples: ['%d-%m-%Y'] })),
     source: Type.Optional(Type.String({ maxLength: 100, description: 'which system the rows come from' })),
     delimiter: Type.Optional(Type.String({ minLength: 1, maxLength: 4 })),
+    staged: Type.Optional(
+      Type.String({
+        pattern: '^[0-9a-f]{64}-[0-9a-f-]{36}\\.(text|parquet)$',
+        description: 'instead of a body: a file in the staging folder, put there by a client on this machine',
+      }),
+    ),
     replace_source: Type.Optional(
       Type.Boolean({ description: 'first forget what this source brought before; for files without ids' }),
     ),
@@ -95,9 +103,7 @@ export const loadRoutes: Routes = (app, { mallard }) => {
     async (request) => {
       const { table } = request.params;
       const { name = table, format, columns, source, date_format, delimiter, replace_source } = request.query;
-      if (!(request.body instanceof Readable))
-        throw new MallardError('bad_request', 'The request has no body: send the file as it is.');
-      const path = await stageFile(mallard.project, request.body, name);
+      const path = await stagedFile(mallard, request.body, name, request.query.staged);
       const mapping = columns === undefined ? undefined : parseColumns(columns);
       const fileFormat = format ?? formatOfType[mediaType(request.headers['content-type'])];
       const common = {
@@ -120,6 +126,21 @@ export const loadRoutes: Routes = (app, { mallard }) => {
 };
 
 export type LoadQuery = Static<typeof LoadQuery>;
+
+async function stagedFile(
+  { project }: RouteContext['mallard'],
+  body: unknown,
+  name: string,
+  staged: string | undefined,
+): Promise<string> {
+  if (staged !== undefined) {
+    const path = join(project.staging, staged);
+    if (!existsSync(path)) throw new MallardError('not_found', `There is no staged file ${staged}.`);
+    return path;
+  }
+  if (body instanceof Readable) return stageFile(project, body, name);
+  throw new MallardError('bad_request', 'The request has no body: send the file as it is.');
+}
 
 /** Hands the body on as a stream: nothing of it is held in memory. */
 function acceptFiles(app: App): void {

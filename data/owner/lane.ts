@@ -1,5 +1,6 @@
 import type { DuckDBConnection, DuckDBPreparedStatement } from '@duckdb/node-api';
 import { MallardError } from '../errors.ts';
+import type { Slots } from '../slots.ts';
 import { inTransaction, sessionOn, type Session } from './session.ts';
 
 /**
@@ -12,12 +13,18 @@ export class Lane {
   #tail: Promise<unknown> = Promise.resolve();
   /** To prepare one costs as much as to run it where it is short; what a lane runs is a few texts again and again. */
   readonly #statements: Map<string, DuckDBPreparedStatement> | undefined;
+  readonly #slots: Slots | undefined;
   #closed = false;
   #waiting = 0;
 
-  constructor(name: string, connection: DuckDBConnection, options: { keepsStatements?: boolean } = {}) {
+  constructor(
+    name: string,
+    connection: DuckDBConnection,
+    options: { keepsStatements?: boolean; slots?: Slots } = {},
+  ) {
     this.name = name;
     this.#connection = connection;
+    this.#slots = options.slots;
     this.#statements = options.keepsStatements ? new Map() : undefined;
   }
 
@@ -39,7 +46,7 @@ export class Lane {
     if (this.#closed) return Promise.reject(new MallardError('shutting_down', 'The warehouse is closing.'));
     const turn = this.#tail.then(() => {
       if (this.#closed) throw new MallardError('shutting_down', 'The warehouse is closing.');
-      return work(sessionOn(this.#connection, this.#statements));
+      return work(sessionOn(this.#connection, { kept: this.#statements, slots: this.#slots }));
     });
     this.#waiting += 1;
     this.#tail = turn

@@ -2,6 +2,7 @@ import type { DuckDBConnection, DuckDBPreparedStatement } from '@duckdb/node-api
 import type { Kysely } from 'kysely';
 import { kyselyOn } from '../kysely/dialect.ts';
 import type { Database } from '../kysely/tables.ts';
+import type { Slots } from '../slots.ts';
 import { inTurn } from '../kysely/turns.ts';
 import { bindParams, readChunkRows } from './values.ts';
 
@@ -23,26 +24,38 @@ export interface Session {
 
 const keptMax = 200;
 
-/** @param kept statements to use again, by their text; whoever owns the connection destroys them before closing it */
-export function sessionOn(
-  connection: DuckDBConnection,
-  kept?: Map<string, DuckDBPreparedStatement>,
-): Session {
+export interface SessionOptions {
+  /** Statements to use again, by their text; whoever owns the connection destroys them before closing it. */
+  kept?: Map<string, DuckDBPreparedStatement> | undefined;
+  /** A statement waits for one of these. */
+  slots?: Slots | undefined;
+}
+
+export function sessionOn(connection: DuckDBConnection, { kept, slots }: SessionOptions = {}): Session {
   let db: Kysely<Database> | undefined;
 
   // In turn: a statement sent while a stream is open on this connection would cut the stream short in silence.
   const execute = (sql: string, params?: Params) =>
     inTurn(connection, async () => {
-      if (params === undefined) return connection.run(sql);
-      const prepared = kept?.get(sql) ?? (await connection.prepare(sql));
-      if (kept && kept.size < keptMax) kept.set(sql, prepared);
+      const give = await slots?.take();
       try {
-        bindParams(prepared, params);
-        return await prepared.run();
+        return await executeNow(sql, params);
       } finally {
-        if (kept?.get(sql) !== prepared) prepared.destroySync();
+        give?.();
       }
     });
+
+  async function executeNow(sql: string, params?: Params) {
+    if (params === undefined) return connection.run(sql);
+    const prepared = kept?.get(sql) ?? (await connection.prepare(sql));
+    if (kept && kept.size < keptMax) kept.set(sql, prepared);
+    try {
+      bindParams(prepared, params);
+      return await prepared.run();
+    } finally {
+      if (kept?.get(sql) !== prepared) prepared.destroySync();
+    }
+  }
 
   async function rows<T>(sql: string, params?: Params): Promise<T[]> {
     const result = await execute(sql, params);

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import {
   DuckDBInstance,
   StatementType,
@@ -12,6 +13,7 @@ import { migrate } from '../kysely/migrate.ts';
 import type { Project } from '../project.ts';
 import { Lane } from './lane.ts';
 import { ownedError, Ownership } from './ownership.ts';
+import { Slots } from '../slots.ts';
 import { interruptible, Readers, type ReadOptions } from './readers.ts';
 import type { Params, Session } from './session.ts';
 import { bindParams, readChunkRows } from './values.ts';
@@ -90,12 +92,15 @@ export class Warehouse {
     try {
       instance = await openInstance(project, options);
       await prepare(instance, project);
-      const connect = async (name: string, keepsStatements = false) =>
-        new Lane(name, await (instance as DuckDBInstance).connect(), { keepsStatements });
+      const connect = async (name: string, how: ConstructorParameters<typeof Lane>[2]) =>
+        new Lane(name, await (instance as DuckDBInstance).connect(), how);
+      // Long statements leave a core to what must be acknowledged: on two cores, a build and a load take turns statement by
+      // statement. Both at once took as long together, and webhooks waited a third longer (p99).
+      const slots = new Slots(Math.max(1, availableParallelism() - 1));
       const lanes = {
-        ledger: await connect('ledger', true),
-        build: await connect('build'),
-        loads: await connect('loads'),
+        ledger: await connect('ledger', { keepsStatements: true }),
+        build: await connect('build', { slots }),
+        loads: await connect('loads', { slots }),
       };
       return new Warehouse(project, instance, ownership, lanes, options);
     } catch (error) {

@@ -1,11 +1,10 @@
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { PassThrough, type Readable } from 'node:stream';
 import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
-import { MallardError } from '../../../data/errors.ts';
-import type { ApiClient } from '../../client.ts';
+import type { Project } from '../../../data/project.ts';
+import { stageLocalFile } from '../../../pipelines/load/stage.ts';
+import type { CliSession } from '../session.ts';
 import { inSession, type Cli } from '../cli.ts';
 import { printJson, printLine, printTable, type Row, type Streams } from '../output.ts';
 
@@ -47,7 +46,7 @@ export function loadCommand(program: Command, { streams }: Cli): void {
       '\nExample: mallard load deals pipeline.csv --date-format %d-%m-%Y --columns deal_id=opportunity_id,amount=close_value',
     )
     .action(
-      inSession<LoadOptions>(async ({ client }, options, table = '', files) => {
+      inSession<LoadOptions>(async ({ client, project }, options, table = '', files) => {
         const names = files as unknown as string[];
         const answers: LoadAnswer[] = [];
         for (const [index, file] of names.entries()) {
@@ -55,7 +54,7 @@ export function loadCommand(program: Command, { streams }: Cli): void {
           const replaceSource = index === 0 && options.replaceSource === true;
           answers.push(
             await loadFile(
-              client,
+              { client, project },
               table,
               file,
               { ...options, replaceSource },
@@ -69,19 +68,22 @@ export function loadCommand(program: Command, { streams }: Cli): void {
     );
 }
 
-/** Streams one file to the API, with a bar on a terminal. Throws `not_found` where there is no such file. */
+/**
+ * Stages one file, with a bar on a terminal, and has it loaded. This process reads the file, not the server, which has
+ * others to answer. Throws `not_found` where there is no such file.
+ */
 export async function loadFile(
-  client: ApiClient,
+  { client, project }: Pick<CliSession, 'client' | 'project'>,
   table: string,
   path: string,
   options: LoadOptions,
   streams?: Streams,
 ): Promise<LoadAnswer> {
-  const size = await sizeOf(path);
-  const body = showProgress(createReadStream(path), size, basename(path), streams);
+  const staged = await stageWithBar(project, path, streams);
   return client.request<LoadAnswer>('POST', `/v1/load/${encodeURIComponent(table)}`, {
     query: {
       name: basename(path),
+      staged: basename(staged),
       columns: options.columns,
       date_format: options.dateFormat,
       source: options.source,
@@ -89,31 +91,25 @@ export async function loadFile(
       format: options.format,
       replace_source: options.replaceSource === true ? true : undefined,
     },
-    headers: { 'content-type': 'application/octet-stream' },
-    body,
   });
 }
 
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (cause) {
-    throw new MallardError('not_found', `There is no file ${path}.`, { remedy: 'Check the path.', cause });
-  }
-}
-
-function showProgress(file: Readable, size: number, name: string, streams: Streams | undefined): Readable {
-  if (!streams?.err.isTTY) return file;
+async function stageWithBar(project: Project, path: string, streams: Streams | undefined): Promise<string> {
+  const size = (await stat(path).catch(() => undefined))?.size;
+  if (!streams?.err.isTTY || size === undefined) return stageLocalFile(project, path);
   const bar = new SingleBar({
     stream: streams.err,
-    format: `${name} {bar} {percentage}% {eta_formatted}`,
+    format: `${basename(path)} {bar} {percentage}% {eta_formatted}`,
     clearOnComplete: true,
     hideCursor: true,
   });
   bar.start(size, 0);
-  file.on('data', (part: Buffer) => bar.increment(part.length));
-  file.once('close', () => bar.stop());
-  return file.pipe(new PassThrough());
+  try {
+    // What was gzipped is larger than its file.
+    return await stageLocalFile(project, path, (bytes) => bar.update(Math.min(bytes, size)));
+  } finally {
+    bar.stop();
+  }
 }
 
 function printLoad(streams: Streams, file: string, answer: LoadAnswer): void {

@@ -1,7 +1,4 @@
-/**
- * At most so many at once; the others wait in order of arrival. DuckDB runs queries on libuv's threads: without a limit a
- * burst of heavy queries takes them all, and a health check waits behind it (FACTS).
- */
+/** At most so many at once; the others wait in order of arrival. */
 export class Slots {
   readonly #size: number;
   #taken = 0;
@@ -12,8 +9,8 @@ export class Slots {
   }
 
   /** Resolves with the function that gives the slot back (once; more often does nothing). Throws the signal's reason. */
-  async take(signal: AbortSignal): Promise<() => void> {
-    signal.throwIfAborted();
+  async take(signal?: AbortSignal): Promise<() => void> {
+    signal?.throwIfAborted();
     if (this.#taken < this.#size) this.#taken += 1;
     else await this.#turn(signal);
     let given = false;
@@ -27,18 +24,18 @@ export class Slots {
     };
   }
 
-  #turn(signal: AbortSignal): Promise<void> {
+  #turn(signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const go = () => {
-        signal.removeEventListener('abort', leave);
+        signal?.removeEventListener('abort', leave);
         resolve();
       };
       const leave = () => {
         this.#waiting.splice(this.#waiting.indexOf(go), 1);
-        reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
+        reject(signal?.reason instanceof Error ? signal.reason : new Error('aborted'));
       };
       this.#waiting.push(go);
-      signal.addEventListener('abort', leave, { once: true });
+      signal?.addEventListener('abort', leave, { once: true });
     });
   }
 }
