@@ -52,7 +52,9 @@ export async function stageLocalFile(
   try {
     await new Promise<void>((resolve, reject) => stream.once('open', () => resolve()).once('error', reject));
   } catch (error) {
-    throw new MallardError('not_found', `${path} cannot be read: ${errorMessage(error)}.`, {
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const problem = isMissing ? `There is no file ${path}` : `${path} cannot be read: ${errorMessage(error)}`;
+    throw new MallardError('not_found', `${problem}.`, {
       cause: error,
       fields: { path },
     });
