@@ -9,7 +9,7 @@ import { execFileSync } from 'node:child_process';
 import { createSign, generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
@@ -95,6 +95,7 @@ async function intake(name: string, mails: readonly Mail[]): Promise<Intake> {
   const file = await open(join(folder, `${name}.log`), 'w');
   const pending: Promise<void>[] = [];
   let failed = 0;
+  prefer(-10);
   const start = performance.now();
   for (const [i, request] of requests.entries()) {
     const due = start + (i * 1000) / requestsPerSecond;
@@ -111,9 +112,21 @@ async function intake(name: string, mails: readonly Mail[]): Promise<Intake> {
     );
   }
   await Promise.all(pending);
+  prefer(0);
   await file.close();
   const durationMs = performance.now() - start;
   return { latencies: sorted(latencies), disk: sorted(disk), durationMs, failed };
+}
+
+/** The generator stands for other machines, which would not wait for this one's processor. Takes the right to (root). */
+function prefer(priority: number): void {
+  try {
+    setPriority(priority);
+  } catch {
+    console.log(
+      'The generator may not raise its priority: what it waits for the processor counts as latency.',
+    );
+  }
 }
 
 async function synced(file: FileHandle, body: string): Promise<number> {
