@@ -129,17 +129,17 @@ function encoderFor(type: DuckDBType): Encoder {
     case DuckDBTypeId.DOUBLE:
       return numbers(new Float64(), Float64Array);
     case DuckDBTypeId.BIGINT:
-      return bigints(new Int64(), BigInt64Array, (value) => value as bigint);
+      return fixedWidth(new Int64(), BigInt64Array, (value) => value as bigint);
     case DuckDBTypeId.UBIGINT:
-      return bigints(new Uint64(), BigUint64Array, (value) => value as bigint);
+      return fixedWidth(new Uint64(), BigUint64Array, (value) => value as bigint);
     case DuckDBTypeId.TIMESTAMP:
-      return bigints(
+      return fixedWidth(
         new TimestampMicrosecond('UTC'),
         BigInt64Array,
         (value) => (value as DuckDBTimestampValue).micros,
       );
     case DuckDBTypeId.TIMESTAMP_TZ:
-      return bigints(
+      return fixedWidth(
         new TimestampMicrosecond('UTC'),
         BigInt64Array,
         (value) => (value as DuckDBTimestampTZValue).micros,
@@ -193,27 +193,14 @@ function numbers(
   Items: NumberArrayConstructor,
   read: (value: DuckDBValue) => number = Number,
 ): Encoder {
-  return {
-    type,
-    encode: (values) => {
-      const data = new Items(values.length);
-      values.forEach((value, index) => {
-        if (value !== null) data[index] = read(value);
-      });
-      return makeData({
-        type: type as Int32,
-        length: values.length,
-        data: data as Int32Array,
-        ...validity(values),
-      });
-    },
-  };
+  return fixedWidth(type, Items, read);
 }
 
-function bigints(
+/** Values of one machine word each. */
+function fixedWidth<Item extends number | bigint>(
   type: DataType,
-  Items: new (length: number) => BigInt64Array | BigUint64Array,
-  read: (value: DuckDBValue) => bigint,
+  Items: new (length: number) => Record<number, Item>,
+  read: (value: DuckDBValue) => Item,
 ): Encoder {
   return {
     type,
@@ -225,7 +212,7 @@ function bigints(
       return makeData({
         type: type as Int64,
         length: values.length,
-        data: data as BigInt64Array,
+        data: data as unknown as BigInt64Array,
         ...validity(values),
       });
     },

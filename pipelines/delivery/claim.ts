@@ -24,7 +24,6 @@ interface RecipientRow {
   email: string;
   arm: string | null;
   variables: Record<string, unknown>;
-  position: number;
   /** Why it may not be written to any more, or null. */
   refusal: string | null;
 }
@@ -130,7 +129,7 @@ function recipientsInHand(session: Session, { batch, definition }: Lease): Promi
     `with in_hand as materialized (
        select *, lower(trim(email)) as email_key from (${recipientStateSql}) where ${inHandSql}),
      ${permissionsSql('in_hand')}
-     select i.delivery_id, i.contact_id, i.address_key, i.position, i.email, i.arm, i.variables, ${refusalSql('p')} as refusal
+     select i.delivery_id, i.contact_id, i.address_key, i.email, i.arm, i.variables, ${refusalSql('p')} as refusal
      from in_hand i join permissions p using (contact_id) order by i.position`,
     {
       ...batchParams(batch),

@@ -10,9 +10,9 @@ import { appendRaw } from './raw-table.ts';
 import { rawTypes, type RawColumn } from './raw-types.ts';
 import { readRecords, type Records } from './read-records.ts';
 import { firstRejects, writeRejects } from './rejects.ts';
-import { scratchIn, type Scratch } from './scratch.ts';
+import { withStagedFiles, type Scratch } from './scratch.ts';
 import { describeSource, type SourceFile } from './source-file.ts';
-import { hashOfStaged, removeStaged } from './stage.ts';
+import { hashOfStaged } from './stage.ts';
 import type { LoadCounts, LoadFile, LoadProgress, LoadRequest, LoadResult } from './types.ts';
 
 export type RawRequest = Pick<LoadRequest, 'files' | 'source' | 'format' | 'delimiter'> & {
@@ -33,16 +33,12 @@ export async function loadRaw(
   request: RawRequest,
   onProgress: (progress: LoadProgress) => void = () => undefined,
 ): Promise<LoadResult> {
-  const scratch = scratchIn(warehouse.project);
-  try {
+  return withStagedFiles(warehouse.project, request.files, (scratch) => {
     const table = rawName(request.name);
-    return await warehouse.loads.exclusive((session) =>
+    return warehouse.loads.exclusive((session) =>
       load(session, warehouse, table, request, scratch, onProgress),
     );
-  } finally {
-    await scratch.clear();
-    for (const file of request.files) await removeStaged(warehouse.project, file.path);
-  }
+  });
 }
 
 interface ReadFile extends Records {

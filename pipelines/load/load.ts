@@ -12,8 +12,8 @@ import { locateFaults } from './locate.ts';
 import { deleteOthers, mergeLanding } from './merge.ts';
 import { makeReferenced } from './references.ts';
 import { firstRejects, writeRejects } from './rejects.ts';
-import { scratchIn, type Scratch } from './scratch.ts';
-import { hashOfStaged, removeStaged } from './stage.ts';
+import { withStagedFiles, type Scratch } from './scratch.ts';
+import { hashOfStaged } from './stage.ts';
 import type { LoadCounts, LoadFile, LoadProgress, LoadRequest, LoadResult } from './types.ts';
 
 const REJECTS_SHOWN = 5;
@@ -39,17 +39,13 @@ export async function loadTable(
   request: LoadRequest,
   onProgress: (progress: LoadProgress) => void = () => undefined,
 ): Promise<LoadResult> {
-  const scratch = scratchIn(warehouse.project);
-  try {
+  return withStagedFiles(warehouse.project, request.files, (scratch) => {
     const contract = contractOf(request.table);
     // Exclusive rather than one transaction from the start: see `land`.
-    return await warehouse.loads.exclusive((session) =>
+    return warehouse.loads.exclusive((session) =>
       load(session, warehouse, contract, request, scratch, onProgress),
     );
-  } finally {
-    await scratch.clear();
-    for (const file of request.files) await removeStaged(warehouse.project, file.path);
-  }
+  });
 }
 
 /** The source of a file that comes without one: its base name without extensions. */

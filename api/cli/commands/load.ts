@@ -3,7 +3,8 @@ import { basename } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import type { Project } from '../../../data/project.ts';
-import { stageLocalFile } from '../../../pipelines/load/stage.ts';
+import { removeStaged, stageLocalFile } from '../../../pipelines/load/stage.ts';
+import type { ApiClient } from '../../client.ts';
 import type { CliSession } from '../session.ts';
 import { inSession, type Cli } from '../cli.ts';
 import { printJson, printLine, printTable, type Row, type Streams } from '../output.ts';
@@ -80,6 +81,21 @@ export async function loadFile(
   streams?: Streams,
 ): Promise<LoadAnswer> {
   const staged = await stageWithBar(project, path, streams);
+  try {
+    return await requestLoad(client, table, path, staged, options);
+  } finally {
+    // The load removes it, unless the request was refused before.
+    await removeStaged(project, staged);
+  }
+}
+
+function requestLoad(
+  client: ApiClient,
+  table: string,
+  path: string,
+  staged: string,
+  options: LoadOptions,
+): Promise<LoadAnswer> {
   return client.request<LoadAnswer>('POST', `/v1/load/${encodeURIComponent(table)}`, {
     query: {
       name: basename(path),
