@@ -24,18 +24,28 @@ export const columns = {
   'core.companies': {
     company_id: 'varchar not null', name: 'varchar', domain: 'varchar', industry: 'varchar', employee_count: 'integer',
     annual_revenue: 'decimal(18,2)', currency: 'varchar', country: 'varchar', owner_id: 'varchar',
-    created_at: 'timestamp', ...landed },
+    created_at: 'timestamp', ...landed, updated_at: 'timestamp', described_at: 'timestamp' },
   'core.contacts': {
     contact_id: 'varchar not null', email: 'varchar', email_key: 'varchar', phone: 'varchar', first_name: 'varchar',
     last_name: 'varchar', company_id: 'varchar', owner_id: 'varchar', job_title: 'varchar', lifecycle_stage: 'varchar',
     lead_status: 'varchar', lead_source: 'varchar', country: 'varchar', city: 'varchar', language: 'varchar',
     time_zone: 'varchar', attributes: 'json', created_at: 'timestamp', updated_at: 'timestamp',
-    is_stub: 'boolean not null default', ...landed },
+    is_stub: 'boolean not null default', ...landed, described_at: 'timestamp', phone_key: 'varchar' },
   'core.contact_identities': {
     contact_id: 'varchar not null', kind: 'varchar not null', value: 'varchar not null', ...landed },
   'core.contact_changes': {
     contact_id: 'varchar not null', field: 'varchar not null', value: 'varchar', valid_from: 'timestamp not null',
     ...landed },
+  'core.company_changes': {
+    company_id: 'varchar not null', field: 'varchar not null', value: 'varchar', valid_from: 'timestamp not null',
+    ...landed },
+  'core.contact_merges': {
+    merge_id: 'varchar not null', contact_id: 'varchar not null', other_contact_id: 'varchar not null',
+    decision: 'varchar not null', rule: 'varchar not null', evidence: 'varchar', recorded_by: 'varchar', ...landed,
+    undone_at: 'timestamp', undone_by: 'varchar' },
+  'core.contact_canonicals': {
+    contact_id: 'varchar not null', canonical_contact_id: 'varchar not null', recorded_at: 'timestamp not null',
+    superseded_at: 'timestamp' },
   'core.deals': {
     deal_id: 'varchar not null', name: 'varchar', contact_id: 'varchar', company_id: 'varchar', owner_id: 'varchar',
     pipeline: 'varchar not null default', stage: 'varchar', amount: 'decimal(18,2)', currency: 'varchar',
@@ -85,7 +95,8 @@ export const columns = {
   'core.consent_events': {
     consent_event_id: 'varchar not null', contact_id: 'varchar', email: 'varchar', email_key: 'varchar',
     channel: 'varchar not null default', purpose: 'varchar not null default', topic: 'varchar',
-    status: 'varchar not null', wording: 'varchar', method: 'varchar', occurred_at: 'timestamp not null', ...landed },
+    status: 'varchar not null', wording: 'varchar', method: 'varchar', occurred_at: 'timestamp not null', ...landed,
+    place: 'varchar', actor: 'varchar' },
   'ops.mart_builds': {
     mart: 'varchar not null', as_of: 'timestamp not null', known_at: 'timestamp', row_count: 'bigint not null',
     built_at: 'timestamp not null', duration_ms: 'bigint not null' },

@@ -3,6 +3,7 @@ import { Migrator, sql, type Migration } from 'kysely';
 import { errorMessage, MallardError } from '../errors.ts';
 import * as core from '../migrations/0001_core.ts';
 import * as martOps from '../migrations/0002_mart_ops.ts';
+import * as versions from '../migrations/0003_versions.ts';
 import { kyselyOn } from './dialect.ts';
 
 /** A migration goes forward only. */
@@ -12,6 +13,7 @@ export type ForwardMigration = Required<Pick<Migration, 'up'>>;
 export const migrations: Readonly<Record<string, ForwardMigration>> = {
   '0001_core': core,
   '0002_mart_ops': martOps,
+  '0003_versions': versions,
 };
 
 /**

@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../data/package-root.ts';
+import { asOfFiles } from './as-of.ts';
 import { generatedFiles } from './windows.ts';
 
-for (const [file, text] of generatedFiles()) writeFileSync(join(packageRoot, 'models', file), text);
+for (const [file, text] of [...generatedFiles(), ...asOfFiles()])
+  writeFileSync(join(packageRoot, 'models', file), text);

@@ -7,6 +7,7 @@ import { adoptEvents, identifyContacts, resolveContacts } from '../identity/cont
 import type { Contract } from './contracts/contract.ts';
 import { contractOf } from './contracts/index.ts';
 import { settleDuplicates } from './duplicates.ts';
+import { changedThing, normaliseChanges } from './fold.ts';
 import { land, type Landing } from './landing.ts';
 import { locateFaults } from './locate.ts';
 import { deleteOthers, mergeLanding } from './merge.ts';
@@ -103,7 +104,12 @@ async function load(
         scratch,
       });
       progressOf('checking', index + 1, landing.rows);
-      read.push({ file, sourceName, landing, ...(await check(session, contract, landing, scratch)) });
+      read.push({
+        file,
+        sourceName,
+        landing,
+        ...(await check(session, contract, landing, scratch, request.dateFormat)),
+      });
     }
     const result = await inTransaction(session, () =>
       write(session, contract, request, read, now, progressOf),
@@ -121,11 +127,14 @@ async function check(
   contract: Contract,
   landing: Landing,
   scratch: Scratch,
+  dateFormat: string | undefined,
 ): Promise<{ collapsed: number; faulty: number; located: string | undefined }> {
   if (landing.columns.includes('email')) {
     if (contract.target === 'core.contacts') await identifyContacts(session, landing.table);
     else if (contract.resolvesContact) await resolveContacts(session, landing.table);
   }
+  const thing = changedThing(contract);
+  if (thing) await normaliseChanges(session, thing, landing, dateFormat);
   const collapsed = await settleDuplicates(session, contract, landing);
   const counted = await session.one<{ faulty: number }>(
     `select count(_faults)::int as faulty from ${landing.table}`,
@@ -187,7 +196,7 @@ async function write(
   if (request.replaceSource) {
     for (const source of new Set(read.map((one) => one.sourceName))) {
       const landings = read.filter((one) => one.sourceName === source).map((one) => one.landing);
-      result.rows_deleted += await deleteOthers(session, contract, landings, source);
+      result.rows_deleted += await deleteOthers(session, contract, landings, { source, now });
     }
   }
   if (result.rows_rejected > 0) result.rejects = await firstRejects(session, batchId, REJECTS_SHOWN);

@@ -1,8 +1,8 @@
+import { lifecycleStages } from '../../data/tracked-fields.ts';
 import { wonStage } from './deals.ts';
 import { list } from './random.ts';
 import { daySeconds, type Sampler } from './sampler.ts';
 
-const lifecycleStages = ['subscriber', 'lead', 'mql', 'sql', 'opportunity', 'customer'] as const;
 const leadStatuses = ['new', 'new', 'working', 'qualified', 'qualified', 'qualified'] as const;
 
 /**

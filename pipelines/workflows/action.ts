@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 import { MallardError } from '../../data/errors.ts';
-import { lifecycleStages } from '../load/contracts/things.ts';
+import { lifecycleStages } from '../../data/tracked-fields.ts';
 
 const strict = { additionalProperties: false };
 

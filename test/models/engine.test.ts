@@ -103,7 +103,7 @@ describe('marts', () => {
   test('are read from their tables for the time they were built as of, and only then', async () => {
     const { engine, warehouse } = base();
     const before = await engine.compileSql(count, restricted);
-    expect(before.sql).toContain('core.contacts');
+    expect(before.sql).toContain('versions.contacts');
     const results = await engine.build({ asOf });
     expect(results.map(({ mart, row_count }) => [mart, row_count])).toEqual([
       ['contact_facts', 60],
@@ -120,8 +120,10 @@ describe('marts', () => {
     ).not.toContain('core.');
 
     const later = { asOf: new Date(asOf.getTime() + 1), restricted: true };
-    expect((await engine.compileSql(count, later)).sql).toContain('core.contacts');
-    expect((await engine.compileSql(count, { ...restricted, knownAt: asOf })).sql).toContain('core.contacts');
+    expect((await engine.compileSql(count, later)).sql).toContain('versions.contacts');
+    expect((await engine.compileSql(count, { ...restricted, knownAt: asOf })).sql).toContain(
+      'versions.contacts',
+    );
 
     const [row] = await warehouse.read((session) =>
       session.rows(
@@ -170,7 +172,7 @@ describe('marts', () => {
     const { engine, warehouse } = base();
     await engine.build({ asOf });
     await warehouse.build.transaction((tx) => tx.run('alter table mart.contact_facts drop column country'));
-    expect((await engine.compileSql(count, restricted)).sql).toContain('core.contacts');
+    expect((await engine.compileSql(count, restricted)).sql).toContain('versions.contacts');
     await engine.build({ asOf });
     expect((await engine.compileSql(count, restricted)).sql).toContain('mart.contact_facts');
   });

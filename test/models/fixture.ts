@@ -39,8 +39,8 @@ const statements = [
      ('c40', 'country', 'IT', timestamp '2026-12-01', ${recorded}), ('c41', 'owner_id', 'o1', timestamp '2026-01-01', ${recorded}),
      ('c41', 'owner_id', null, timestamp '2026-06-01', ${recorded})`,
   `insert into core.contact_changes (contact_id, field, value, valid_from, source, recorded_at)
-   select 'c42', 'country', v.value, v.valid_from, 'fixture', timestamp '2026-11-02 03:00:00'
-   from (values ('DE', timestamp '2026-01-01'), ('FR', timestamp '2026-05-01')) v(value, valid_from)`,
+   values ('c42', 'country', 'DE', timestamp '0001-01-01', ${recorded}),
+     ('c42', 'country', 'FR', timestamp '2026-05-01', 'fixture', timestamp '2026-11-02 03:00:00')`,
   `insert into core.email_events (event_id, event_type, contact_id, email, campaign_id, message_id, delivery_id, url, agent_class,
      bounce_class, occurred_at, source, recorded_at)
    select 'e' || i,

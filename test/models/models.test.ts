@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { packageRoot } from '../../data/package-root.ts';
+import { asOfFiles } from '../../models/engine/as-of.ts';
 import { generatedFiles } from '../../models/engine/windows.ts';
 import { asOf } from './fixture.ts';
 import { sharedBase } from './support.ts';
@@ -64,7 +65,7 @@ test('the catalogue names fields by path, metrics with their dimensions, and seg
   expect(facts.get('lifecycle_stage')).toEqual({
     path: 'lifecycle_stage',
     type: 'string',
-    doc: 'subscriber, lead, mql, sql, opportunity or customer.',
+    doc: 'subscriber, lead, mql, sql, opportunity or customer; of merged contacts the furthest.',
     mart: 'contact_facts',
   });
   expect(facts.get('email.last_30_days.clicks')).toEqual({
@@ -117,8 +118,8 @@ test('the segments yield contacts', async () => {
   }
 });
 
-test('the generated files are those of the list of windows', () => {
-  for (const [file, text] of generatedFiles()) {
+test('the generated files are those of the lists of windows and of tracked fields', () => {
+  for (const [file, text] of [...generatedFiles(), ...asOfFiles()]) {
     expect(readFileSync(join(models, file), 'utf8'), `${file}: run npx tsx models/engine/generate.ts`).toBe(
       text,
     );
@@ -144,7 +145,9 @@ test('only base files name a table, and each table is named by one', () => {
     })),
   );
   expect(named.filter(({ file }) => !file.startsWith('base/'))).toEqual([]);
-  expect(new Set(named.map(({ table }) => table)).size).toBe(named.length);
+  const filesOf = new Map<string | undefined, Set<string>>();
+  for (const { file, table } of named) filesOf.set(table, (filesOf.get(table) ?? new Set()).add(file));
+  expect([...filesOf].filter(([, files]) => files.size > 1)).toEqual([]);
 });
 
 /** Some columns bear names that Malloy reserves. */

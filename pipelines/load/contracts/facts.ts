@@ -12,6 +12,7 @@ import {
   type Contract,
   type Reference,
 } from './contract.ts';
+import { trackedFields } from '../../../data/tracked-fields.ts';
 
 const contact: Reference = { column: 'contact_id', table: 'contacts' };
 
@@ -226,20 +227,27 @@ export const facts: readonly Contract[] = [
       text('contact_id', required),
       text('field', {
         ...required,
-        accepted: [
-          'lifecycle_stage',
-          'owner_id',
-          'country',
-          'lead_status',
-          'email',
-          'job_title',
-          'company_id',
-        ],
+        accepted: Object.keys(trackedFields.contact),
       }),
       text('value'),
       timestamp('valid_from', required),
     ],
     references: [contact],
+  },
+  {
+    table: 'company_changes',
+    target: 'core.company_changes',
+    kind: 'fact',
+    key: ['company_id', 'field', 'valid_from'],
+    time: 'valid_from',
+    policy: 'freeze',
+    columns: [
+      text('company_id', required),
+      text('field', { ...required, accepted: Object.keys(trackedFields.company) }),
+      text('value'),
+      timestamp('valid_from', required),
+    ],
+    references: [{ column: 'company_id', table: 'companies' }],
   },
   {
     table: 'deal_changes',
@@ -250,7 +258,7 @@ export const facts: readonly Contract[] = [
     policy: 'freeze',
     columns: [
       text('deal_id', required),
-      text('field', { ...required, accepted: ['amount', 'expected_close_date', 'owner_id', 'stage'] }),
+      text('field', { ...required, accepted: Object.keys(trackedFields.deal) }),
       text('value'),
       timestamp('valid_from', required),
     ],
@@ -289,6 +297,8 @@ export const facts: readonly Contract[] = [
       text('wording'),
       text('method'),
       timestamp('occurred_at', required),
+      text('place'),
+      text('actor'),
     ],
     references: [contact],
     resolvesContact: true,

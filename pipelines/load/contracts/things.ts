@@ -1,4 +1,5 @@
 import { emailKeySql } from '../../../data/address.ts';
+import { lifecycleStages, trackedFields, type TrackedThing } from '../../../data/tracked-fields.ts';
 import {
   bool,
   currency,
@@ -14,8 +15,7 @@ import {
   type Contract,
 } from './contract.ts';
 
-/** In their order. Other systems' names for them are accepted, anything else is rejected. */
-export const lifecycleStages = ['subscriber', 'lead', 'mql', 'sql', 'opportunity', 'customer'] as const;
+const tracked = (thing: TrackedThing) => Object.keys(trackedFields[thing]);
 
 export const things: readonly Contract[] = [
   {
@@ -51,8 +51,10 @@ export const things: readonly Contract[] = [
       text('country'),
       text('owner_id'),
       timestamp('created_at'),
+      timestamp('updated_at'),
     ],
     references: [{ column: 'owner_id', table: 'owners' }],
+    history: { table: 'core.company_changes', fields: tracked('company') },
   },
   {
     table: 'contacts',
@@ -97,7 +99,7 @@ export const things: readonly Contract[] = [
     ],
     history: {
       table: 'core.contact_changes',
-      fields: ['lifecycle_stage', 'owner_id', 'country', 'lead_status', 'email', 'job_title', 'company_id'],
+      fields: tracked('contact'),
     },
   },
   {
@@ -142,7 +144,7 @@ export const things: readonly Contract[] = [
       { column: 'owner_id', table: 'owners' },
       { column: 'company_id', table: 'companies' },
     ],
-    history: { table: 'core.deal_changes', fields: ['amount', 'expected_close_date', 'owner_id', 'stage'] },
+    history: { table: 'core.deal_changes', fields: tracked('deal') },
   },
   {
     table: 'deal_stages',

@@ -3,27 +3,50 @@ import { columns } from '../../../data/kysely/columns.ts';
 import { kyselyOn } from '../../../data/kysely/dialect.ts';
 import { migrate } from '../../../data/kysely/migrate.ts';
 import type { NewRowOf, RowOf } from '../../../data/kysely/tables.ts';
+import { versionedTables } from '../../../data/migrations/0003_versions.ts';
 import { openDuckDB } from './support.ts';
+
+/** The others repeat a table of core. */
+const isListed = ({ schema }: { schema?: string | undefined }) =>
+  schema !== 'history' && schema !== 'versions';
 
 test('columns.ts lists the tables that the migrations made, column by column', async () => {
   const { connection } = await openDuckDB();
   await migrate(connection);
   const tables = await kyselyOn(connection).introspection.getTables();
   const made = Object.fromEntries(
-    tables.map((table) => [
-      `${table.schema}.${table.name}`,
-      table.columns.map((column) => [
-        column.name,
-        column.dataType.toLowerCase() +
-          (column.isNullable ? '' : ' not null') +
-          (column.hasDefaultValue ? ' default' : ''),
+    tables
+      .filter(isListed)
+      .map((table) => [
+        `${table.schema}.${table.name}`,
+        table.columns.map((column) => [
+          column.name,
+          column.dataType.toLowerCase() +
+            (column.isNullable ? '' : ' not null') +
+            (column.hasDefaultValue ? ' default' : ''),
+        ]),
       ]),
-    ]),
   );
   const listed = Object.fromEntries(
     Object.entries(columns).map(([name, table]) => [name, Object.entries(table)]),
   );
   expect(listed).toStrictEqual(made);
+});
+
+test('history and versions have the columns of their tables, and when a row ceased to stand', async () => {
+  const { connection } = await openDuckDB();
+  await migrate(connection);
+  const tables = await kyselyOn(connection).introspection.getTables();
+  for (const schema of ['history', 'versions']) {
+    const made = tables.filter((table) => table.schema === schema);
+    expect(made.map((table) => table.name).sort()).toStrictEqual([...versionedTables].sort());
+    for (const table of made) {
+      expect(table.columns.map((column) => column.name)).toStrictEqual([
+        ...Object.keys(columns[`core.${table.name}` as keyof typeof columns]),
+        'superseded_at',
+      ]);
+    }
+  }
 });
 
 test('a row of several types goes in and comes out as its type says', async () => {

@@ -41,6 +41,9 @@ async function addOwners(
 
 const rows = (fixture: SegmentFixture, sql: string) => fixture.warehouse.read((session) => session.rows(sql));
 
+/** A contact's first values hold from the beginning. */
+const fromStart = '0001-01-01T00:00:00Z';
+
 /** Every table that an action may write, whole. */
 async function written(fixture: SegmentFixture): Promise<unknown> {
   return Promise.all(
@@ -309,7 +312,7 @@ describe('assign_owner', () => {
         'select contact_id, field, value, valid_from, source from core.contact_changes order by contact_id, valid_from',
       ),
     ).toEqual([
-      { contact_id: 'a', field: 'owner_id', value: 'o9', valid_from: '2026-01-01T00:00:00Z', source: 'test' },
+      { contact_id: 'a', field: 'owner_id', value: 'o9', valid_from: fromStart, source: 'test' },
       {
         contact_id: 'a',
         field: 'owner_id',
@@ -317,6 +320,7 @@ describe('assign_owner', () => {
         valid_from: '2026-11-02T06:00:00Z',
         source: 'workflow',
       },
+      { contact_id: 'c', field: 'owner_id', value: null, valid_from: fromStart, source: 'test' },
       {
         contact_id: 'c',
         field: 'owner_id',
