@@ -30,7 +30,8 @@ export const columns = {
     last_name: 'varchar', company_id: 'varchar', owner_id: 'varchar', job_title: 'varchar', lifecycle_stage: 'varchar',
     lead_status: 'varchar', lead_source: 'varchar', country: 'varchar', city: 'varchar', language: 'varchar',
     time_zone: 'varchar', attributes: 'json', created_at: 'timestamp', updated_at: 'timestamp',
-    is_stub: 'boolean not null default', ...landed, described_at: 'timestamp', phone_key: 'varchar' },
+    is_stub: 'boolean not null default', ...landed, described_at: 'timestamp',
+    first_seen_at: 'timestamp', phone_key: 'varchar' },
   'core.contact_identities': {
     contact_id: 'varchar not null', kind: 'varchar not null', value: 'varchar not null', ...landed },
   'core.contact_changes': {

@@ -33,8 +33,10 @@ export const versionedTables = [
 ] as const;
 
 const statements = [
-  // When the thing's own row first came: a stub has none yet. `phone_key`: the number in E.164.
+  // When the thing's own row first came: a stub has none yet, and is there from the first event that names it (first_seen_at).
+  // `phone_key`: the number in E.164.
   `alter table core.contacts add column described_at timestamp`,
+  `alter table core.contacts add column first_seen_at timestamp`,
   `alter table core.contacts add column phone_key varchar`,
   `update core.contacts set described_at = recorded_at where not is_stub`,
   `alter table core.companies add column updated_at timestamp`,

@@ -38,11 +38,14 @@ ${merged && `import 'contact_canonicals.malloy'\n`}${asOfSources(thing, name, pl
 function asOfSources(thing: Thing, one: string, many: string): string {
   const { name, plural, key } = thing;
   const isMerged = one !== name;
-  const fields = Object.entries(trackedFields[name]);
+  const fields = Object.entries<string>(trackedFields[name]);
+  // Of a stub, which is there from the first event that names it.
+  if (name === 'contact') fields.push(['first_seen_at', 'timestamp']);
   const states = fields.flatMap(([field]) => [
     `    ${field} is value_as_of.max() { where: field = '${field}' }`,
     `    ${field}_is_tracked is count() { where: field = '${field}' } > 0`,
   ]);
+  if (name === 'deal') states.push(`    stage_since is known_from.max() { where: field = 'stage' }`);
   const values = fields.map(([field, type]) => valueAsOf(thing, field, type)).join('\n');
   const canonical = `
   join_one: canonical is contact_canonicals on ${key} = canonical.${key}`;
@@ -86,10 +89,10 @@ ${isMerged ? mergedOnly : ''}
   select:
     ${key}
     is_described
-${isMerged ? `    canonical_contact_id is canonical.canonical_contact_id\n` : ''}${values}${name === 'deal' ? '\n    stage_is_tracked is states.stage_is_tracked' : ''}
+${isMerged ? `    canonical_contact_id is canonical.canonical_contact_id\n` : ''}${values}${name === 'deal' ? stageIsFirst : ''}
 } extend {
   primary_key: ${key}
-  where: created_at is null or created_at < $AS_OF
+  where: (created_at is null or created_at < $AS_OF)${name === 'contact' ? ', (is_described or first_seen_at is null or first_seen_at < $AS_OF)' : ''}
 ${name === 'contact' ? stageRank : ''}}
 `;
 }
@@ -104,6 +107,9 @@ function valueAsOf({ name, key }: Thing, field: string, type: string): string {
   // JSON stays text here: Malloy does not let two of its native types meet in one pick.
   const isText = type === 'varchar' || type === 'json';
   const told = isText ? `states.${field}` : `states.${field}::'${type.toUpperCase()}'`;
+  // A stub's own row is what was known of it from the start.
+  if (field === 'first_seen_at')
+    return `    first_seen_at is pick ${told} when states.first_seen_at_is_tracked else first_seen_at`;
   const own = type === 'json' ? `${field}::string` : field;
   // A company that is known by its id only is called by it.
   const otherwise = name === 'company' && field === 'name' ? key : 'null';
@@ -114,6 +120,10 @@ function valueAsOf({ name, key }: Thing, field: string, type: string): string {
   // The key of the row's own address stands beside it: addresses are keyed in more ways than lower case.
   return name === 'contact' && field === 'email' ? `${value}${emailKey}` : value;
 }
+
+// Whatever comes later: the stage had not changed yet, as far as is known.
+const stageIsFirst = `
+    stage_is_first is (states.stage_since < @0001-01-02) ?? true`;
 
 const stageRank = `
   // In the order in which a person becomes a customer.

@@ -39,7 +39,8 @@ export async function normaliseChanges(
 
 /**
  * Before changes of a field without any history are stored: the value that the thing's row has is what it had before them,
- * as far as is known, and is asserted from the beginning.
+ * as far as is known, and is asserted from the beginning; even where the changes begin with the thing's creation, for it is what
+ * was known until they came.
  * @param landing changes, with the key, `field` and `valid_from`
  */
 export async function assertStoredValues(
@@ -56,13 +57,12 @@ export async function assertStoredValues(
   const stored = `${landing.table}_stored`;
   await session.run(
     `create temp table ${stored} as
-     with first as (
-       select ${log.key} as key, field, min(valid_from) as valid_from from ${landing.table} where _faults is null group by all)
+     with first as (select distinct ${log.key} as key, field from ${landing.table} where _faults is null)
      select f.key, f.field, case f.field ${values.join(' ')} end as value, timestamp '${beginning}' as valid_from, t.source,
        ${described} as recorded_at
      from first f join ${thing.target} t on t.${log.key} = f.key
      anti join core.${log.table} h on h.${log.key} = f.key and h.field = f.field
-     where ${described} is not null and (t.created_at is null or f.valid_from > t.created_at)`,
+     where ${described} is not null`,
   );
   try {
     await writeAssertions(session, log, stored, now);

@@ -157,3 +157,12 @@ function quoted(path: string): string {
     .map((name) => `\`${name}\``)
     .join('.');
 }
+
+test('an `or` in a condition stands in brackets: in the condition of a join Malloy writes none of its own', () => {
+  const bare = malloyFiles.flatMap((file) =>
+    [...readFileSync(join(models, file), 'utf8').matchAll(/^\s*where: (.*)$/gm)]
+      .map((match) => ({ file, condition: (match[1] ?? '').replaceAll(/\([^()]*\)/g, '') }))
+      .filter(({ condition }) => / or /.test(condition.replaceAll(/\([^()]*\)/g, ''))),
+  );
+  expect(bare.filter(({ file }) => file.startsWith('base/'))).toEqual([]);
+});

@@ -58,6 +58,8 @@ export interface Contract {
   readonly contentKey?: boolean;
   /** The rows are kept sorted by it. */
   readonly time?: string;
+  /** When a thing's row first happened; of a fact that is its `time`. */
+  readonly since?: string;
   /**
    * Columns the contract does not name: `evolve` keeps them in `attributes`, `freeze` leaves them out and the result lists
    * them, `reject` refuses the file.

@@ -120,6 +120,7 @@ export const things: readonly Contract[] = [
     target: 'core.deals',
     kind: 'thing',
     key: ['deal_id'],
+    since: 'created_at',
     policy: 'evolve',
     columns: [
       text('deal_id', required),

@@ -4,7 +4,7 @@ import { openTestWarehouse } from '../../support.ts';
 import { rowsOf } from './support.ts';
 
 /** Filled in by the loader itself. */
-const stamps = ['source', 'recorded_at', 'is_stub', 'described_at', 'phone_key'];
+const stamps = ['source', 'recorded_at', 'is_stub', 'described_at', 'first_seen_at', 'phone_key'];
 /** Made by pipelines/identity, from what it decides. */
 const decided = `'contact_merges', 'contact_canonicals'`;
 
