@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { readAccount } from '../../data/account.ts';
 import { toTimestamp } from '../../data/clock.ts';
 import { errorMessage, MallardError } from '../../data/errors.ts';
 import { inTransaction, type Session } from '../../data/owner/session.ts';
 import type { Warehouse } from '../../data/owner/warehouse.ts';
 import { adoptEvents, identifyContacts, resolveContacts } from '../identity/contacts-by-email.ts';
+import { keyPhones, storePhoneKeys } from '../identity/phone-keys.ts';
 import type { Contract } from './contracts/contract.ts';
 import { contractOf } from './contracts/index.ts';
 import { settleDuplicates } from './duplicates.ts';
@@ -95,7 +97,7 @@ async function load(
     for (const [index, file] of request.files.entries()) {
       const sourceName = request.source ?? sourceOf(file.name);
       const table = `landing_${index + 1}`;
-      tables.push(table);
+      tables.push(table, `${table}_phones`);
       progressOf('reading', index + 1);
       const landing = await land(session, table, contract, file, request, {
         sourceName,
@@ -110,6 +112,9 @@ async function load(
         landing,
         ...(await check(session, contract, landing, scratch, request.dateFormat)),
       });
+      if (contract.target === 'core.contacts') {
+        await keyPhones(session, landing, readAccount(warehouse.project).identity.default_country);
+      }
     }
     const result = await inTransaction(session, () =>
       write(session, contract, request, read, now, progressOf),
@@ -184,6 +189,7 @@ async function write(
     });
     add(result.stubs, await makeReferenced(session, contract, one.landing, stamp));
     const merged = await mergeLanding(session, contract, one.landing, stamp);
+    if (contract.target === 'core.contacts') await storePhoneKeys(session, one.landing);
     if (contract.target === 'core.contacts' && one.landing.columns.includes('email_key')) {
       await adoptEvents(session, one.landing.table);
     }
