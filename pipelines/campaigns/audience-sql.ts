@@ -1,5 +1,7 @@
 import { permissionsSql, consentRefusalSql, suppressionRefusalSql } from '../consent/permissions.ts';
 import { emailKeySql } from '../../data/address.ts';
+import { canonicalOf } from '../identity/canonicals.ts';
+import { groupValuesSql } from '../identity/survivorship.ts';
 import { messageId, type CampaignDefinition } from './definition.ts';
 import { anyMissingSql, factsJoinSql, variablesJsonSql, type ContactVariable } from './facts.ts';
 import { deliveryIdSql } from '../delivery/delivery-id.ts';
@@ -38,19 +40,26 @@ const usableAddress = String.raw`[^@\s"(),:;<>\[\]\\\x00-\x1f]{1,64}@([\p{L}\p{N
  * - "Renders" means: no variable that the templates put out unguarded is null or blank. Rendering all of a base through
  *   Liquid would cost 5 s per 200,000 contacts on the build lane; what only Liquid can find (a filter that fails) is
  *   found in the plan's samples, and at sending becomes `rejected`.
+ * - A member is a person: of merged contacts the canonical is decided about, with the address, zone and creation time that win
+ *   among all its records.
  * - Holdout and arm are drawn by hash(contact_id, campaign): the same over launches and messages of a campaign.
  */
 export function audienceSql(definition: CampaignDefinition, options: AudienceOptions): AudienceQuery {
   const sql = `
 with target as materialized (
-    select distinct contact_id from ops.segment_memberships_open
+    select distinct ${canonicalOf('o.contact_id')} as contact_id from ops.segment_memberships_open o
     where segment_id in (select unnest(from_json($segments, '["VARCHAR"]')))),
   left_out as (
-    select distinct contact_id from ops.segment_memberships_open
+    select distinct ${canonicalOf('o.contact_id')} as contact_id from ops.segment_memberships_open o
     where segment_id in (select unnest(from_json($left_out_segments, '["VARCHAR"]')))),
-  latest_contacts as (
+  own_contacts as (
     select contact_id, email, time_zone, created_at from core.contacts where contact_id in (select contact_id from target)
     qualify row_number() over (partition by contact_id order by recorded_at desc) = 1),
+  merged_contacts as (${groupValuesSql(['email', 'time_zone', 'created_at'])}),
+  latest_contacts as (
+    select t.contact_id, coalesce(m.email, c.email) as email, coalesce(m.time_zone, c.time_zone) as time_zone,
+      coalesce(m.created_at, c.created_at) as created_at
+    from target t left join own_contacts c on c.contact_id = t.contact_id left join merged_contacts m on m.contact_id = t.contact_id),
   recipients as materialized (
     select t.contact_id, trim(c.email) as email, nullif(${emailKeySql('c.email')}, '') as email_key,
       sha256(nullif(${emailKeySql('c.email')}, '')) as address_key, c.time_zone, c.created_at,

@@ -1,5 +1,6 @@
 import { toTimestamp } from '../../data/clock.ts';
 import type { Session } from '../../data/owner/session.ts';
+import { canonicalOf } from '../identity/canonicals.ts';
 import { unsubscribeLink } from '../consent/links.ts';
 import { projectSecret } from '../consent/secret.ts';
 import { assemble, renderMessage } from '../templates/render.ts';
@@ -163,7 +164,7 @@ async function orderRate(session: Session, at: string): Promise<number> {
   const row = await session.one<{ rate: number | null }>(
     `select count(o.contact_id)::double / nullif(count(*), 0) as rate
      from (select contact_id from temp.planned_audience where decision <> 'excluded') a
-     left join (select distinct contact_id from core.orders
+     left join (select distinct ${canonicalOf('r.contact_id')} as contact_id from core.orders r
                 where status = 'completed' and ordered_at < $at::timestamp and ordered_at >= $at::timestamp - interval 30 day) o using (contact_id)`,
     { at },
   );

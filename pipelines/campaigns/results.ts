@@ -1,6 +1,7 @@
 import { MallardError } from '../../data/errors.ts';
 import type { Session } from '../../data/owner/session.ts';
 import type { Warehouse } from '../../data/owner/warehouse.ts';
+import { canonicalOf, memberIdsSql } from '../identity/canonicals.ts';
 import { lastOutcomesSql } from '../delivery/outcomes.ts';
 import { getRun, type CampaignRun } from './launch.ts';
 
@@ -10,12 +11,15 @@ export interface CampaignResults {
   /** Of the contacts to send to, by arm ('' without arms): the last outcome, `pending` where there is none yet. */
   by_outcome: { arm: string; outcome: string; contacts: number }[];
   outcome_reasons: { outcome: string; reason: string; contacts: number }[];
-  /** Events of the run's mails: how many, and of how many different contacts. */
+  /** Events of the run's mails: how many, and of how many persons; two records merged since then are one. */
   events: { arm: string; event_type: string; agent_class: string | null; events: number; contacts: number }[];
   batches: { status: string; batches: number }[];
 }
 
-/** What came of a run, by assignment: every contact counts where it was drawn, whatever happened. Throws `not_found`. */
+/**
+ * What came of a run, by assignment: every contact counts where it was drawn, whatever happened, and whoever it was merged with since:
+ * the counts add up to what the launch froze. Throws `not_found`.
+ */
 export async function campaignResults(warehouse: Warehouse, runId: string): Promise<CampaignResults> {
   const { definition: _, ...run } = await getRun(warehouse, runId);
   const params = { run: runId };
@@ -49,7 +53,7 @@ function countEvents(
   params: { run: string; launched_at: string },
 ): Promise<CampaignResults['events']> {
   return session.rows(
-    `select coalesce(a.arm, '') as arm, e.event_type, e.agent_class, count(*)::int as events, count(distinct a.contact_id)::int as contacts
+    `select coalesce(a.arm, '') as arm, e.event_type, e.agent_class, count(*)::int as events, count(distinct ${canonicalOf('a.contact_id')})::int as contacts
      from core.email_events e join ops.audience a on a.campaign_run_id = $run and a.delivery_id = e.delivery_id
      where e.campaign_run_id = $run and e.occurred_at >= $launched_at::timestamp - interval 1 day
      group by all order by all`,
@@ -60,6 +64,9 @@ function countEvents(
 export interface WhyAnswer {
   campaign_run_id: string;
   contact_id: string;
+  /** The ids under which the run decided about this person: of contacts merged since then, each. Empty where it was no target. */
+  recorded_as: string[];
+  /** Of several, the one that was sent to, else held out. */
   decision: string;
   /** The first reason that decided; `not_in_segment` where the contact was no target at all. */
   reason: string;
@@ -87,22 +94,24 @@ const explanations: Readonly<Record<string, string>> = {
   render_failed: 'The mail would have a hole: a variable it needs is empty for this contact.',
 };
 
-/** Why a contact did or did not get a run's mail. Throws `not_found` (run or contact). */
+type FrozenDecision = Pick<
+  WhyAnswer,
+  'contact_id' | 'decision' | 'reason' | 'refusals' | 'email' | 'arm' | 'send_at'
+> & { delivery_id: string | null };
+
+/** Why a contact did or did not get a run's mail, under whichever id of its person. Throws `not_found` (run or contact). */
 export async function whyContact(warehouse: Warehouse, runId: string, contactId: string): Promise<WhyAnswer> {
   const run = await getRun(warehouse, runId);
-  const params = { run: runId, contact: contactId };
   return warehouse.read(async (session) => {
-    const frozen = await session.one<
-      Pick<WhyAnswer, 'decision' | 'reason' | 'refusals' | 'email' | 'arm' | 'send_at'> & {
-        delivery_id: string | null;
-      }
-    >(
-      'select decision, reason, refusals, email, arm, send_at, delivery_id from ops.audience where campaign_run_id = $run and contact_id = $contact',
-      params,
+    const decisions = await session.rows<FrozenDecision>(
+      `select contact_id, decision, reason, refusals, email, arm, send_at, delivery_id from ops.audience
+       where campaign_run_id = $run and contact_id in ${memberIdsSql('$contact::varchar')}
+       order by list_position(['send', 'holdout'], decision) nulls last, contact_id <> $contact, contact_id`,
+      { run: runId, contact: contactId },
     );
-    if (!frozen) await checkContact(session, contactId);
-    const delivery = { run: runId, delivery: frozen?.delivery_id ?? null };
-    const { delivery_id: _, ...answer } = frozen ?? {
+    if (decisions.length === 0) await checkContact(session, contactId);
+    const deliveries = JSON.stringify(decisions.flatMap((one) => one.delivery_id ?? []));
+    const { delivery_id: _, ...answer } = decisions[0] ?? {
       delivery_id: null,
       decision: 'excluded',
       reason: 'not_in_segment',
@@ -113,17 +122,20 @@ export async function whyContact(warehouse: Warehouse, runId: string, contactId:
     };
     return {
       campaign_run_id: runId,
-      contact_id: contactId,
       ...answer,
+      contact_id: contactId,
+      recorded_as: decisions.map((one) => one.contact_id),
       explanation: explain(answer.reason),
       outcomes: await session.rows(
-        `select outcome, reason, provider, occurred_at from ops.deliveries where campaign_run_id = $run and delivery_id = $delivery::varchar order by rowid`,
-        delivery,
+        `select outcome, reason, provider, occurred_at from ops.deliveries
+         where campaign_run_id = $run and delivery_id in (select unnest(from_json($deliveries, '["VARCHAR"]'))) order by rowid`,
+        { run: runId, deliveries },
       ),
       events: await session.rows(
         `select event_type, agent_class, reason, occurred_at from core.email_events
-         where delivery_id = $delivery::varchar and occurred_at >= $launched_at::timestamp - interval 1 day order by occurred_at`,
-        { delivery: delivery.delivery, launched_at: run.launched_at },
+         where delivery_id in (select unnest(from_json($deliveries, '["VARCHAR"]')))
+           and occurred_at >= $launched_at::timestamp - interval 1 day order by occurred_at`,
+        { deliveries, launched_at: run.launched_at },
       ),
     };
   });

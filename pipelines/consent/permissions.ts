@@ -1,3 +1,4 @@
+import { canonicalOf, canonicalsSql } from '../identity/canonicals.ts';
 import type { MessageClass } from '../templates/template.ts';
 
 /** What `permissionsSql` needs bound. */
@@ -14,7 +15,7 @@ export interface PermissionParams extends Record<string, unknown> {
  * of `recipients`. `consent_status` is null where nothing is recorded.
  *
  * - Consent counts for the contact it was given by and for the address it was given with, so a withdrawal under one
- *   of two records of a person holds for both.
+ *   of two records of a person holds for both; so it does for merged contacts, whatever their addresses.
  * - Events without a topic count for every topic; the latest of all decides, and on equal times the withdrawal
  *   ('withdrawn' sorts after 'granted').
  * - A transactional mail ignores unsubscribes, and no other suppression.
@@ -31,9 +32,12 @@ export function permissionsSql(recipients: string): string {
     from core.consent_events
     where channel = 'email' and purpose = 'marketing' and (topic is null or topic = $topic::varchar)
       and ($permitted_at::timestamp is null or occurred_at <= $permitted_at::timestamp)),
+  consent_persons as (
+    select contact_id, ${canonicalOf('r.contact_id')} as person_id from ${recipients} r),
   consent_by_contact as (
-    select contact_id, max(said) as said from consent_relevant
-    where contact_id in (select contact_id from ${recipients}) group by contact_id),
+    select coalesce(k.canonical_contact_id, e.contact_id) as person_id, max(said) as said
+    from consent_relevant e left join ${canonicalsSql} k on k.contact_id = e.contact_id
+    where coalesce(k.canonical_contact_id, e.contact_id) in (select person_id from consent_persons) group by 1),
   consent_addressed as (
     select email_key, said from consent_relevant where email_key is not null
     union all
@@ -53,7 +57,8 @@ export function permissionsSql(recipients: string): string {
       (case when a.said is null or c.said > a.said then c.said else a.said end).status as consent_status,
       s.reason as suppression_reason
     from ${recipients} r
-    left join consent_by_contact c on c.contact_id = r.contact_id
+    join consent_persons i on i.contact_id = r.contact_id
+    left join consent_by_contact c on c.person_id = i.person_id
     left join consent_by_address a on a.email_key = r.email_key
     left join suppressed s on s.address_key = r.address_key)`;
 }

@@ -1,9 +1,14 @@
 import type { Session } from '../../data/owner/session.ts';
+import { canonicalsSql } from '../identity/canonicals.ts';
 
 /**
  * The diff of an evaluation against the open memberships. Both sides become one row per contact with a bit per segment, so
  * that what is compared is contacts, not pairs, and only what moved is ever unpivoted. Of 400,000 contacts in 100 segments
  * (3.6M memberships) unpivoting and an outer join of the pairs took 2.4 s of processor time, this 1.0 s.
+ *
+ * Persons are compared, not records: an open membership counts for the canonical of the contact it was recorded for, so a merge
+ * makes nobody enter or leave, and after an unmerge it is that contact's again. Who enters is recorded by the canonical's id;
+ * who leaves, by every id that was in, so that the log of each id stays true by itself.
  */
 const bitsPerWord = 62;
 
@@ -40,14 +45,22 @@ export async function applyDiff(
 ): Promise<Moves[]> {
   const words = Array.from({ length: Math.ceil(columns.length / bitsPerWord) }, (_, word) => word);
   await createBits(tx, columns, words);
-  await tx.run(`create or replace temp table segment_moves as ${movesSql(evaluationSql, columns, words)}`);
+  // Where nobody ever was merged, as in most of the first builds, nothing is looked up.
+  const anyMerged = (await tx.one('select 1 from core.contact_canonicals limit 1')) !== undefined;
+  await tx.run(
+    `create or replace temp table segment_moves as ${movesSql(evaluationSql, columns, words, anyMerged)}`,
+  );
+  const leavers = anyMerged
+    ? `select b.segment_id, b.version, o.contact_id, m.contact_id as person_id, false from ${pairs('l', words)}
+       join (${openSql}) o on o.segment_id = b.segment_id and o.person_id = m.contact_id`
+    : `select b.segment_id, b.version, m.contact_id, m.contact_id, false from ${pairs('l', words)}`;
   await tx.run(
     `create or replace temp table segment_move_pairs as
-     select b.segment_id, b.version, m.contact_id, true as is_entry from ${pairs('e', words)}
-     union all select b.segment_id, b.version, m.contact_id, false from ${pairs('l', words)}`,
+     select b.segment_id, b.version, m.contact_id, m.contact_id as person_id, true as is_entry from ${pairs('e', words)}
+     union all ${leavers}`,
   );
   const moves = await tx.rows<Moves>(
-    `select segment_id, count(*) filter (is_entry)::int as entered_count, count(*) filter (not is_entry)::int as left_count
+    `select segment_id, count(*) filter (is_entry)::int as entered_count, count(distinct person_id) filter (not is_entry)::int as left_count
      from segment_move_pairs group by segment_id`,
   );
   if (moves.length > 0) await writeMoves(tx, moves, { runId, asOf, at });
@@ -106,8 +119,22 @@ async function createBits(
   );
 }
 
-/** Of each contact that moved: the bits of what it entered (`e…`) and left (`l…`). */
-function movesSql(evaluationSql: string, columns: readonly DiffColumn[], words: readonly number[]): string {
+/** The open memberships, each with whose it is now. */
+const openSql = `select o.segment_id, o.contact_id, coalesce(k.canonical_contact_id, o.contact_id) as person_id
+  from ops.segment_memberships_open o left join ${canonicalsSql} k on k.contact_id = o.contact_id`;
+
+/**
+ * Of each contact that moved: the bits of what it entered (`e…`) and left (`l…`).
+ *
+ * The marts may be older than the last merge or unmerge. What they say of a merged contact counts for its canonical; and a
+ * contact that was merged once and that they do not know by itself yet is not judged before the next build.
+ */
+function movesSql(
+  evaluationSql: string,
+  columns: readonly DiffColumn[],
+  words: readonly number[],
+  anyMerged: boolean,
+): string {
   const mask = (word: number) =>
     columns
       .slice(word * bitsPerWord, (word + 1) * bitsPerWord)
@@ -121,12 +148,27 @@ function movesSql(evaluationSql: string, columns: readonly DiffColumn[], words: 
     return [`${now} & ~${before} as e${word}`, `${before} & ~${now} as l${word}`];
   });
   const differs = words.map((word) => both(word).join(' <> ')).join(' or ');
-  return `
+  if (!anyMerged) {
+    return `
     with now_in as (select contact_id, ${masks.join(', ')} from (${evaluationSql})),
       before_in as (
         select o.contact_id, ${olds.join(', ')}
         from ops.segment_memberships_open o join segment_bits b using (segment_id) group by o.contact_id)
     select contact_id, ${moved.join(', ')} from now_in n full join before_in o using (contact_id) where ${differs}`;
+  }
+  const either = words.map((word) => `bit_or(w${word}) as w${word}`).join(', ');
+  return `
+    with evaluated as (select contact_id, ${masks.join(', ')} from (${evaluationSql})),
+      now_in as (
+        select coalesce(k.canonical_contact_id, e.contact_id) as contact_id, ${either}
+        from evaluated e left join ${canonicalsSql} k on k.contact_id = e.contact_id group by 1),
+      before_in as (
+        select o.person_id as contact_id, ${olds.join(', ')} from (${openSql}) o join segment_bits b using (segment_id) group by 1),
+      parted as (
+        select k.contact_id from core.contact_canonicals k semi join core.contacts c on c.contact_id = k.contact_id
+        where k.superseded_at is not null)
+    select contact_id, ${moved.join(', ')} from now_in n full join before_in o using (contact_id)
+    where (${differs}) and not (n.contact_id is null and o.contact_id in (select contact_id from parted))`;
 }
 
 /** The moves of one side as pairs of segment (`b`) and contact (`m`). */

@@ -7,6 +7,7 @@ import { builtAsOf, resolveAsOf, utcText } from './as-of.ts';
 import { applyDiff, type DiffColumn } from './diff.ts';
 import { listSegments, unknownSegment } from './listing.ts';
 import { planMembership, type EvaluatedSegment, type MembershipPlan } from './plan.ts';
+import { memberCountsSql } from './members.ts';
 import { writeErrors, writeRuns, recordedRun } from './runs.ts';
 import type { EvaluationResult, SegmentContext, SegmentEngine, SegmentRun } from './types.ts';
 import { accountZone } from './zone.ts';
@@ -86,9 +87,7 @@ async function record(tx: Session, warehouse: Warehouse, run: Run): Promise<Eval
   await refusePast(tx, columns, asOf);
 
   const moves = columns.length === 0 ? [] : await applyDiff(tx, plan.sql, columns, { runId, asOf, at });
-  const counts = await tx.rows<{ segment_id: string; member_count: number }>(
-    `select segment_id, count(*)::int as member_count from ops.segment_memberships_open group by segment_id`,
-  );
+  const counts = await tx.rows<{ segment_id: string; member_count: number }>(memberCountsSql);
   const results: SegmentRun[] = columns.map(({ segment_id, version }) => {
     const moved = moves.find((move) => move.segment_id === segment_id);
     return {

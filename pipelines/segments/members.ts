@@ -1,5 +1,6 @@
 import { toTimestamp } from '../../data/clock.ts';
 import type { Warehouse } from '../../data/owner/warehouse.ts';
+import { canonicalsSql, memberIdsSql } from '../identity/canonicals.ts';
 
 export interface Query {
   sql: string;
@@ -18,10 +19,34 @@ export interface MemberPage {
   next: string | null;
 }
 
-/** Members now, by contact_id: for `warehouse.stream`, or as a subquery. Columns: contact_id, entered_at. */
+/** `(contact_id, …)` of a relation with the id that stands for each now; `rest` are its other columns. */
+const asPersons = (relation: string, rest: string) =>
+  `select coalesce(k.canonical_contact_id, r.contact_id) as contact_id, ${rest}
+   from ${relation} r left join ${canonicalsSql} k on k.contact_id = r.contact_id`;
+
+/**
+ * Members of each segment: persons, though two records of one may be in. Counted as rows less those that are too many, since only
+ * merged contacts can be: to count distinct ids of 3.6M memberships would take a second.
+ */
+export const memberCountsSql = `
+  with grouped as (
+      select contact_id, canonical_contact_id from ${canonicalsSql}
+      union select canonical_contact_id, canonical_contact_id from ${canonicalsSql}),
+    doubled as (
+      select segment_id, count(*) - count(distinct g.canonical_contact_id) as too_many
+      from ops.segment_memberships_open join grouped g using (contact_id) group by segment_id)
+  select segment_id, (count(*) - coalesce(any_value(d.too_many), 0))::int as member_count
+  from ops.segment_memberships_open left join doubled d using (segment_id) group by segment_id`;
+
+/**
+ * Members now, by contact_id: for `warehouse.stream`, or as a subquery. Columns: contact_id, the canonical's; entered_at, the
+ * first of its records that is in.
+ */
 export function membersQuery(segmentId: string): Query {
   return {
-    sql: `select contact_id, entered_at from ops.segment_memberships_open where segment_id = $segment_id order by contact_id`,
+    sql: `select contact_id, min(entered_at) as entered_at
+      from (${asPersons('(from ops.segment_memberships_open where segment_id = $segment_id)', 'r.entered_at')})
+      group by contact_id order by contact_id`,
     params: { segment_id: segmentId },
   };
 }
@@ -29,15 +54,18 @@ export function membersQuery(segmentId: string): Query {
 /**
  * Members at a past time, from the recorded changes; columns as above. A change counts from its own moment on. Of several
  * changes at one moment (a definition changed and was evaluated again as of the same build) the last recorded stands;
- * rows of an append-only table are numbered in the order in which they were written.
+ * rows of an append-only table are numbered in the order in which they were written. Whose a membership was, is said by who
+ * counts as one person now.
  */
 export function membersAtQuery(segmentId: string, at: Date): Query {
   return {
     sql: `
-      select contact_id, entered_at from (
-        select contact_id, arg_max(change, c.rowid) as last_change, arg_max(changed_at, c.rowid) as entered_at
-        from ops.segment_changes c where segment_id = $segment_id and changed_at <= $at::timestamp group by contact_id)
-      where last_change = 'entered' order by contact_id`,
+      select contact_id, min(entered_at) as entered_at from (${asPersons(
+        `(select contact_id, arg_max(change, c.rowid) as last_change, arg_max(changed_at, c.rowid) as entered_at
+        from ops.segment_changes c where segment_id = $segment_id and changed_at <= $at::timestamp group by contact_id)`,
+        'r.last_change, r.entered_at',
+      )})
+      where last_change = 'entered' group by contact_id order by contact_id`,
     params: { segment_id: segmentId, at: toTimestamp(at) },
   };
 }
@@ -72,7 +100,10 @@ export interface MembershipInterval {
   left_at: string | null;
 }
 
-/** When contacts were members, the newest first: of a segment, of a contact, or of both. At most `limit` rows (default 1,000). */
+/**
+ * When contacts were members, the newest first: of a segment, of a contact, or of both. At most `limit` rows (default 1,000). Of
+ * several records of one person the times together: a stretch in which any of them was in, is one.
+ */
 export async function membershipHistory(
   warehouse: Warehouse,
   options: { segmentId?: string | undefined; contactId?: string | undefined; limit?: number | undefined },
@@ -84,10 +115,17 @@ export async function membershipHistory(
            lead(changed_at) over (partition by segment_id, contact_id order by c.rowid) as next_at
          from ops.segment_changes c
          where ($segment_id::varchar is null or segment_id = $segment_id::varchar)
-           and ($contact_id::varchar is null or contact_id = $contact_id::varchar))
-       select segment_id, contact_id, changed_at as entered_at, next_at as left_at from changes
-       where change = 'entered' and (next_at is null or next_at > changed_at)
-       order by position desc limit $rows`,
+           and ($contact_id::varchar is null or contact_id in ${memberIdsSql('$contact_id::varchar')})),
+       stretches as (
+         ${asPersons('changes', `r.segment_id, r.changed_at as entered_at, coalesce(r.next_at, timestamp 'infinity') as left_at, r.position`)}
+         where r.change = 'entered' and (r.next_at is null or r.next_at > r.changed_at)),
+       begun as (
+         select *, entered_at > coalesce(max(left_at) over before_it, timestamp '-infinity') as is_new from stretches
+         window before_it as (partition by segment_id, contact_id order by entered_at, position rows between unbounded preceding and 1 preceding)),
+       numbered as (
+         select *, count(*) filter (is_new) over (partition by segment_id, contact_id order by entered_at, position rows unbounded preceding) as stretch from begun)
+       select segment_id, contact_id, min(entered_at) as entered_at, nullif(max(left_at), timestamp 'infinity') as left_at
+       from numbered group by segment_id, contact_id, stretch order by max(position) desc limit $rows`,
       {
         segment_id: options.segmentId ?? null,
         contact_id: options.contactId ?? null,

@@ -1,6 +1,7 @@
 import { MallardError } from '../../data/errors.ts';
 import type { Session } from '../../data/owner/session.ts';
 import { nearestName } from '../../models/criteria/nearest.ts';
+import { canonicalsSql } from '../identity/canonicals.ts';
 import type { AssignOwner } from './action.ts';
 
 /**
@@ -54,6 +55,7 @@ function leastLoadedSql(openDealsSql: string): string {
   contact_loads as (
     select owner_id, count(*) as contacts from core.contacts
     where owner_id is not null and lifecycle_stage is distinct from 'customer' and contact_id not in (select contact_id from eligible)
+      and contact_id not in (select contact_id from ${canonicalsSql})
     group by owner_id),
   deal_loads as (${openDealsSql}),
   loads as (

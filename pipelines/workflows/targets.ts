@@ -1,5 +1,7 @@
-import { afterOwnerSql } from './assign-owner.ts';
+import { canonicalOf } from '../identity/canonicals.ts';
+import { membersQuery } from '../segments/members.ts';
 import type { SegmentAction } from './action.ts';
+import { afterOwnerSql } from './assign-owner.ts';
 
 /** SQL with named parameters. */
 export interface ActionQuery {
@@ -16,7 +18,8 @@ export const changedField = {
 
 /**
  * A SELECT with one row per member of the segment: contact_id, owner_id, before_value, after_value, status (`done` or
- * `skipped`) and reason (`already_done` by this run, `contact_missing`, `unchanged`; null where done).
+ * `skipped`) and reason (`already_done` by this run, `contact_missing`, `unchanged`; null where done). A person is one row, by
+ * the canonical's id, whichever of its records is in the segment or was acted on; what is changed is the canonical's own row.
  * @param openDealsSql per owner `owner_id`, `deal_count`: the open deals, for `least_loaded`
  */
 export function targetsQuery(
@@ -28,9 +31,10 @@ export function targetsQuery(
     with members as (
         select m.contact_id, c.contact_id is not null as is_known, d.contact_id is not null as is_done, c.owner_id,
           c.lifecycle_stage
-        from (select contact_id from ops.segment_memberships_open where segment_id = $segment_id) m
+        from (${membersQuery('').sql}) m
         left join core.contacts c using (contact_id)
-        left join (select distinct contact_id from ops.action_runs where run_id = $run_id and action = $action) d using (contact_id)),
+        left join (select distinct ${canonicalOf('r.contact_id')} as contact_id from ops.action_runs r
+                   where run_id = $run_id and action = $action) d using (contact_id)),
       eligible as (
         select contact_id, row_number() over (order by contact_id) as turn from members where is_known and not is_done),
       ${afterSql(action, options.openDealsSql)},
