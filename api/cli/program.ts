@@ -3,6 +3,7 @@ import { MallardError } from '../../data/errors.ts';
 import { version } from '../version.ts';
 import { isoTime, type Cli, type JobsForCli } from './cli.ts';
 import { campaignCommands, sendingCommands } from './commands/campaigns.ts';
+import { contactCommands } from './commands/contacts.ts';
 import { jobCommands } from './commands/jobs.ts';
 import { loadCommand } from './commands/load.ts';
 import { modelCommands } from './commands/models.ts';
@@ -49,6 +50,7 @@ function programFor(cli: Cli): Command {
   loadCommand(program, cli);
   modelCommands(program, cli);
   segmentCommands(program, cli);
+  contactCommands(program, cli);
   campaignCommands(program, cli);
   sendingCommands(program, cli);
   reportCommands(program, cli);

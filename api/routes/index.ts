@@ -1,6 +1,7 @@
 import type { Routes } from '../context.ts';
 import { campaignRunRoutes } from './campaign-runs.ts';
 import { campaignRoutes } from './campaigns.ts';
+import { contactRoutes } from './contacts.ts';
 import { deliveryRoutes } from './delivery.ts';
 import { healthRoutes } from './health.ts';
 import { jobRoutes } from './jobs.ts';
@@ -23,6 +24,7 @@ export const resources: readonly Routes[] = [
   queryRoutes,
   modelRoutes,
   segmentRoutes,
+  contactRoutes,
   campaignRoutes,
   campaignRunRoutes,
   deliveryRoutes,
