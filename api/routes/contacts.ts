@@ -44,7 +44,7 @@ export const contactRoutes: Routes = (app, { mallard }) => {
         description:
           'A report that decides nothing. The score weighs how alike name, e-mail local part, phone, company and city are; contacts are compared that share a block. Pairs that were decided are left out.',
         querystring: Type.Object({
-          min_score: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: 'default 0.85' })),
+          min_score: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: 'default 0.8' })),
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'default 100' })),
         }),
         response: {

@@ -74,7 +74,7 @@ export async function findDuplicates(
   warehouse: Warehouse,
   options: { minScore?: number | undefined; limit?: number | undefined } = {},
 ): Promise<DuplicateReport> {
-  const minScore = options.minScore ?? 0.85;
+  const minScore = options.minScore ?? 0.8;
   return warehouse.read(async (session) => {
     try {
       await session.run(`create or replace temp table likely_people as ${peopleSql}`);

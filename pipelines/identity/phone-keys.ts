@@ -5,7 +5,7 @@ import { phoneKey, regionOf } from './phone-text.ts';
 /** The rest, parsed in JavaScript at about 11 µs each, lets the server's other work in between. */
 const atOnce = 2_000;
 
-const separators = `[ .()/\\-\\x{a0}]`;
+const separators = ' .()/-\u00a0';
 /**
  * Country codes, of two digits and of three, whose numbers stand as written. The others (52, 54, 55, 261, 298, 370, 375, 378, 69x,
  * 993) have digits of old dialling plans that libphonenumber takes out or puts in; a property compares the two.
@@ -17,20 +17,23 @@ const plainCodes = [
 const quickNumber = `[+](1[2-9][0-9]{9}|7[2-79][0-9]{9}|(${plainCodes})[1-9][0-9]{6,9})`;
 
 /**
- * E.164 of a text that is it already once its separators are taken out, and of ten digits from the United States or Canada;
- * null for anything else, which `phoneKey` decides. Not for texts with letters or more: `(0)` inside, extensions.
- * @param region SQL of an ISO 3166 code, or null
+ * E.164 of a text that is it already once its separators are taken out; null for anything else, which needs a country or
+ * `phoneKey`. A trunk `(0)` inside is not for the quick way.
  */
-export function quickPhoneKeySql(phone: string, region: string): string {
-  const bare = `regexp_replace(${phone}, '${separators}', '', 'g')`;
-  return `case when regexp_full_match(${phone}, '[+0-9 .()/\\-\\x{a0}]+') and not contains(${phone}, '(0') then
-      case when regexp_full_match(${bare}, '${quickNumber}') then ${bare}
-        when ${region} in ('US', 'CA') and regexp_full_match(${bare}, '[2-9][0-9]{2}[2-9][0-9]{6}') then '+1' || ${bare} end end`;
+export function quickPhoneKeySql(phone: string): string {
+  const bare = `translate(${phone}, '${separators}', '')`;
+  return `case when starts_with(${phone}, '+') and not contains(${phone}, '(0') and regexp_full_match(${bare}, '${quickNumber}') then ${bare} end`;
+}
+
+/** The same of ten digits from the United States or Canada. @param region SQL of an ISO 3166 code, or null */
+export function nationalPhoneKeySql(phone: string, region: string): string {
+  const bare = `translate(${phone}, '${separators}', '')`;
+  return `case when ${region} in ('US', 'CA') and regexp_full_match(${bare}, '[2-9][0-9]{2}[2-9][0-9]{6}') then '+1' || ${bare} end`;
 }
 
 /**
- * The keys of a landing's phone numbers, in a temporary table `<landing>_phones (phone, country, phone_key)`: once for each
- * distinct pair of texts. For `storePhoneKeys`, which drops it.
+ * The keys of a landing's phone numbers that are not E.164 as written, in a temporary table `<landing>_phones (phone, country,
+ * phone_key)`: once for each distinct pair of texts. For `storePhoneKeys`, which drops it.
  * @param landing `table`, and whether it has `country`; without, the known contact's country counts
  * @param defaultCountry ISO 3166, for numbers whose contact has no (known) country
  */
@@ -40,7 +43,12 @@ export async function keyPhones(
   defaultCountry: string | undefined,
 ): Promise<void> {
   if (!landing.columns.includes('phone')) return;
-  await makePhoneKeys(session, `${landing.table}_phones`, landingPhonesSql(landing), defaultCountry);
+  await makePhoneKeys(
+    session,
+    phonesTable(landing),
+    `select phone, country from (${landingPhonesSql(landing)}) where quick_key is null`,
+    defaultCountry,
+  );
 }
 
 /**
@@ -52,10 +60,10 @@ export async function storePhoneKeys(
   landing: { table: string; columns: readonly string[] },
 ): Promise<void> {
   if (!landing.columns.includes('phone')) return;
-  const keys = `${landing.table}_phones`;
+  const keys = phonesTable(landing);
   await session.run(
     `update core.contacts set phone_key = k.phone_key
-     from (select l.contact_id, p.phone_key from (${landingPhonesSql(landing)}) l
+     from (select l.contact_id, coalesce(l.quick_key, p.phone_key) as phone_key from (${landingPhonesSql(landing)}) l
            left join ${keys} p on p.phone = l.phone and p.country = l.country) k
      where core.contacts.contact_id = k.contact_id and core.contacts.phone_key is distinct from k.phone_key`,
   );
@@ -69,6 +77,9 @@ export async function backfillPhoneKeys(
 ): Promise<number> {
   const open = `phone is not null and phone_key is null`;
   if (!(await session.one(`select 1 from core.contacts where ${open} limit 1`))) return 0;
+  const quick = await session.run(
+    `update core.contacts set phone_key = ${quickPhoneKeySql('phone')} where ${open} and ${quickPhoneKeySql('phone')} is not null`,
+  );
   const keys = 'identity_backfill';
   await makePhoneKeys(
     session,
@@ -82,14 +93,19 @@ export async function backfillPhoneKeys(
        and k.phone_key is not null`,
   );
   await session.run(`drop table ${keys}`);
-  return count;
+  return quick + count;
+}
+
+function phonesTable(landing: { table: string }): string {
+  return `${landing.table}_phones`;
 }
 
 function landingPhonesSql({ table, columns }: { table: string; columns: readonly string[] }): string {
-  const country = columns.includes('country')
-    ? 'l.country'
-    : '(select any_value(c.country) from core.contacts c where c.contact_id = l.contact_id)';
-  return `select l.contact_id, l.phone, coalesce(${country}, '') as country from ${table} l where l._faults is null`;
+  const [country, known] = columns.includes('country')
+    ? ['l.country', '']
+    : ['c.country', 'left join core.contacts c on c.contact_id = l.contact_id'];
+  return `select l.contact_id, l.phone, coalesce(${country}, '') as country, ${quickPhoneKeySql('l.phone')} as quick_key
+    from ${table} l ${known} where l._faults is null`;
 }
 
 /**
@@ -114,7 +130,7 @@ export async function makePhoneKeys(
   }));
   await session.run(
     `create or replace temp table ${into} as
-     select k.phone, k.country, r.region, ${quickPhoneKeySql('k.phone', 'r.region')} as phone_key
+     select k.phone, k.country, r.region, coalesce(${quickPhoneKeySql('k.phone')}, ${nationalPhoneKeySql('k.phone', 'r.region')}) as phone_key
      from ${into} k join (select unnest(from_json($1, '[{"country":"VARCHAR","region":"VARCHAR"}]'), recursive := true)) r using (country)`,
     [JSON.stringify(regions)],
   );

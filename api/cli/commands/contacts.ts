@@ -114,7 +114,7 @@ export function contactCommands(program: Command, { streams }: Cli): void {
   contacts
     .command('duplicates')
     .description('Pairs that look like one person; decides nothing')
-    .option('--min-score <score>', 'from 0 to 1', score, 0.85)
+    .option('--min-score <score>', 'from 0 to 1', score, 0.8)
     .option('--limit <n>', 'at most this many', wholeNumber, 50)
     .addHelpText('after', '\nExample: mallard contacts duplicates --min-score 0.9')
     .action(
