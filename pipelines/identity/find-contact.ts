@@ -1,15 +1,16 @@
-import { emailKey } from '../../data/address.ts';
+import { emailKey, emailKeySql } from '../../data/address.ts';
 import { MallardError } from '../../data/errors.ts';
 import type { Session } from '../../data/owner/session.ts';
 
 /**
  * The contact that a person names by id or e-mail address: the one with that id (a merged one too), else the one with that
- * address, a real one before a stub, then the smallest id.
+ * address, its own or a further one, a real one before a stub, then the smallest id.
  * @throws `not_found`
  */
 export async function findContact(session: Session, idOrEmail: string): Promise<string> {
   const found = await session.one<{ contact_id: string }>(
     `select contact_id from core.contacts where contact_id = $id or email_key = $email
+       or contact_id in (select contact_id from core.contact_identities where kind = 'email' and ${emailKeySql('value')} = $email)
      order by contact_id <> $id, is_stub, contact_id limit 1`,
     { id: idOrEmail, email: emailKey(idOrEmail) },
   );

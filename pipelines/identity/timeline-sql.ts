@@ -1,3 +1,5 @@
+import { addressKeySql, emailKeySql } from '../../data/address.ts';
+
 /**
  * Everything that is recorded about a person, as entries. A source is a SELECT of `happened_at` (timestamp, null leaves it out), `id`
  * (unique among its kind), `contact_id` (the record it stands under), `summary` (one line for people) and `detail` (JSON), over the
@@ -80,9 +82,9 @@ export const entryKinds = Object.keys(sources) as EntryKind[];
 export const personSql = `
   members as (select unnest(from_json($members, '["VARCHAR"]')) as contact_id),
   addresses as (
-    select email_key, sha256(email_key) as address_key from (
+    select email_key, ${addressKeySql('email_key')} as address_key from (
       select email_key from core.contacts where ${byMember}
-      union select lower(trim(value)) from core.contact_identities where kind = 'email' and ${byMember})
+      union select ${emailKeySql('value')} from core.contact_identities where kind = 'email' and ${byMember})
     where email_key is not null and email_key <> ''),
   own_deals as (select deal_id, contact_id from core.deals where ${byMember})`;
 

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Warehouse } from '../../../data/owner/warehouse.ts';
 import { launchCampaign } from '../../../pipelines/campaigns/launch.ts';
@@ -6,6 +7,7 @@ import { campaignResults, whyContact } from '../../../pipelines/campaigns/result
 import { saveCampaign } from '../../../pipelines/campaigns/store.ts';
 import { claimBatch } from '../../../pipelines/delivery/claim.ts';
 import { reportOutcomes } from '../../../pipelines/delivery/report.ts';
+import { readCanonicals } from '../../../pipelines/identity/canonicals.ts';
 import { mergeContacts, unmerge } from '../../../pipelines/identity/merge.ts';
 import { applyDiff } from '../../../pipelines/segments/diff.ts';
 import { memberCountsSql, membershipHistory, segmentMembers } from '../../../pipelines/segments/members.ts';
@@ -80,6 +82,38 @@ test('who leaves after a merge leaves under every id that was in, counts once, a
   expect(await history(warehouse, 'b')).toEqual(['b 02-03']);
   expect(await history(warehouse, 'a')).toEqual(['a 04-', 'a 01-03']);
   expect(await members(warehouse, '2026-11-02T12:00:00Z')).toEqual(['a 01', 'b 02', 'c 01']);
+});
+
+test('property: whatever is merged, the same facts make nobody enter or leave; all parted, every membership is as it was', async () => {
+  const ids = ['a', 'b', 'c', 'd', 'e'];
+  const pair = fc.tuple(fc.constantFrom(...ids), fc.constantFrom(...ids)).filter(([a, b]) => a !== b);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.subarray(ids),
+      fc.subarray(ids),
+      fc.array(pair, { maxLength: 4 }),
+      async (first, second, pairs) => {
+        const { warehouse, add } = await openIdentity();
+        await add(...ids.map((contact_id) => ({ contact_id })));
+        await evaluate(warehouse, 1, ids.join(''), first.join(''));
+        await evaluate(warehouse, 2, ids.join(''), second.join(''));
+        const open = () => rowsOf(warehouse, 'from ops.segment_memberships_open order by all');
+        const [before, told] = [await open(), await history(warehouse)];
+        for (const [a, b] of pairs) {
+          await mergeContacts(warehouse, a, b);
+          expect(await evaluate(warehouse, 3, ids.join(''), second.join(''))).toBe('');
+        }
+        const mapped = () => warehouse.read((session) => readCanonicals(session));
+        for (let [id] = (await mapped()).keys(); id !== undefined; [id] = (await mapped()).keys()) {
+          await unmerge(warehouse, id);
+        }
+        expect(await open()).toEqual(before);
+        expect((await history(warehouse)).toSorted()).toEqual(told.toSorted());
+        await warehouse.close();
+      },
+    ),
+    { numRuns: 8 },
+  );
 });
 
 const merge = (context: { warehouse: Warehouse }, a: string, b: string) =>
