@@ -31,9 +31,9 @@ function install() {
 }
 
 function build() {
-  const built = join(root, 'dist', '.tsbuildinfo');
-  const builtAt =
-    existsSync(built) && existsSync(join(root, 'dist', 'launch.cjs')) ? statSync(built).mtimeMs : 0;
+  // Not .tsbuildinfo, which the check of types rewrites as well.
+  const built = join(root, 'dist', 'launch.cjs');
+  const builtAt = existsSync(built) ? statSync(built).mtimeMs : 0;
   if (newestSource() <= builtAt) return;
   console.error('Building …');
   // A file that was deleted or renamed must not live on in dist/.

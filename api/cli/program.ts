@@ -4,6 +4,7 @@ import { version } from '../version.ts';
 import { isoTime, type Cli, type JobsForCli } from './cli.ts';
 import { campaignCommands, sendingCommands } from './commands/campaigns.ts';
 import { contactCommands } from './commands/contacts.ts';
+import { importCommands } from './commands/import.ts';
 import { jobCommands } from './commands/jobs.ts';
 import { loadCommand } from './commands/load.ts';
 import { modelCommands } from './commands/models.ts';
@@ -48,6 +49,7 @@ function programFor(cli: Cli): Command {
     });
   projectCommands(program, cli);
   loadCommand(program, cli);
+  importCommands(program, cli);
   modelCommands(program, cli);
   segmentCommands(program, cli);
   contactCommands(program, cli);

@@ -4,6 +4,7 @@ import { campaignRoutes } from './campaigns.ts';
 import { contactRoutes } from './contacts.ts';
 import { deliveryRoutes } from './delivery.ts';
 import { healthRoutes } from './health.ts';
+import { importRoutes } from './imports.ts';
 import { jobRoutes } from './jobs.ts';
 import { landingRoutes } from './landing.ts';
 import { loadRoutes } from './load.ts';
@@ -20,6 +21,7 @@ export const resources: readonly Routes[] = [
   landingRoutes,
   healthRoutes,
   loadRoutes,
+  importRoutes,
   webhookRoutes,
   queryRoutes,
   modelRoutes,

@@ -110,7 +110,12 @@ function requestLoad(
   });
 }
 
-async function stageWithBar(project: Project, path: string, streams: Streams | undefined): Promise<string> {
+/** Stages a file of this machine, with a bar on a terminal. */
+export async function stageWithBar(
+  project: Project,
+  path: string,
+  streams: Streams | undefined,
+): Promise<string> {
   const size = (await stat(path).catch(() => undefined))?.size;
   if (!streams?.err.isTTY || size === undefined) return stageLocalFile(project, path);
   const bar = new SingleBar({
