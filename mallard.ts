@@ -3,9 +3,8 @@ import { pino } from 'pino';
 import { runCommandLine } from './api/cli/program.ts';
 import { jobsForCli } from './jobs/for-cli.ts';
 
-const log = pino({ level: process.env['MALLARD_LOG_LEVEL'] ?? 'info' }, pino.destination(2));
-
 process.exitCode = await runCommandLine(process.argv.slice(2), {
   streams: { out: process.stdout, err: process.stderr },
-  jobs: jobsForCli(log),
+  env: process.env,
+  jobs: ({ MALLARD_LOG_LEVEL: level = 'info' }) => jobsForCli(pino({ level }, pino.destination(2))),
 });

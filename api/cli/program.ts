@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { readEnvironment, type Environment } from '../../data/environment.ts';
 import { MallardError } from '../../data/errors.ts';
 import { version } from '../version.ts';
 import { isoTime, type Cli, type JobsForCli } from './cli.ts';
@@ -16,29 +17,37 @@ import type { Streams } from './output.ts';
 
 export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
 
+export interface CommandLineOptions {
+  streams: Streams;
+  /** Checked before anything else: a typing error in it must not show in the middle of the night. */
+  env: Readonly<Record<string, string | undefined>>;
+  jobs: (environment: Environment) => JobsForCli;
+}
+
 /** Runs one command line (without node and script). Answers the exit code: 0 done, 1 failed, 2 wrong usage. */
 export async function runCommandLine(
   args: readonly string[],
-  options: { streams: Streams; jobs: JobsForCli },
+  { streams, env, jobs }: CommandLineOptions,
 ): Promise<number> {
   let exitCode: number = exitCodes.done;
-  const cli: Cli = { ...options, fail: () => (exitCode = exitCodes.failed) };
   try {
-    await programFor(cli).parseAsync(args, { from: 'user' });
+    const environment = readEnvironment(env);
+    const cli: Cli = { streams, jobs: jobs(environment), fail: () => (exitCode = exitCodes.failed) };
+    await programFor(cli, environment).parseAsync(args, { from: 'user' });
     return exitCode;
   } catch (error) {
-    return explain(error, options.streams, args.includes('--json'));
+    return explain(error, streams, args.includes('--json'));
   }
 }
 
-function programFor(cli: Cli): Command {
+function programFor(cli: Cli, environment: Environment): Command {
   const program = new Command('mallard')
     .description('An analytics-first CRM marketing warehouse: one process, one DuckDB file.')
     .version(version)
     .option(
       '--project <dir>',
       'the project folder; default MALLARD_PROJECT, else ./mallard-data',
-      process.env['MALLARD_PROJECT'] ?? './mallard-data',
+      environment.MALLARD_PROJECT ?? './mallard-data',
     )
     .option('--as-of <time>', 'as of when, ISO 8601; default now', isoTime)
     .option('--json', 'machine output on stdout')

@@ -1,4 +1,5 @@
 import { findOwner } from '../../data/owner/ownership.ts';
+import { readEnvironment } from '../../data/environment.ts';
 import { errorMessage, MallardError } from '../../data/errors.ts';
 import { Project } from '../../data/project.ts';
 import { isGoneSender } from '../../pipelines/delivery/sender-id.ts';
@@ -42,7 +43,7 @@ export async function serveProject({ streams, jobs }: Cli, options: ServeProject
       port: options.port,
       ...(options.host === undefined ? {} : { host: options.host }),
       logger: {
-        level: process.env['MALLARD_LOG_LEVEL'] ?? 'warn',
+        level: readEnvironment(process.env).MALLARD_LOG_LEVEL ?? 'warn',
         stream: streams.err,
         redact: ['req.headers.authorization'],
       },

@@ -1,4 +1,5 @@
 import { findOwner } from '../../data/owner/ownership.ts';
+import { readEnvironment } from '../../data/environment.ts';
 import { MallardError } from '../../data/errors.ts';
 import { Project } from '../../data/project.ts';
 import { httpClient, type ApiClient } from '../client.ts';
@@ -31,7 +32,7 @@ export async function openSession(
   project.ensureFolders();
   const owner = await findOwner(project);
   if (owner?.url) {
-    const client = httpClient({ url: owner.url, token: env['MALLARD_TOKEN'] ?? owner.token });
+    const client = httpClient({ url: owner.url, token: readEnvironment(env).MALLARD_TOKEN ?? owner.token });
     return { client, project, serverUrl: owner.url, close: async () => undefined };
   }
   // Loaded only where it is needed: the engine and the API take a second that a client of a server can save.
