@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { errorMessage, MallardError } from './errors.ts';
 import { packageRoot } from './package-root.ts';
 
 /** Resolves every path. What is ours lies under `packageRoot`, what is the user's under `dir`. */
@@ -69,7 +70,7 @@ export class Project {
     return join(packageRoot, 'reports');
   }
 
-  /** Makes the folders that must exist. */
+  /** Makes the folders that must exist. Throws `storage_failed` where the disk refuses. */
   ensureFolders(): void {
     for (const folder of [
       this.dir,
@@ -82,7 +83,13 @@ export class Project {
       this.reports,
       this.reportRuns,
     ]) {
-      mkdirSync(folder, { recursive: true });
+      try {
+        mkdirSync(folder, { recursive: true });
+      } catch (cause) {
+        throw new MallardError('storage_failed', `${folder} cannot be made: ${errorMessage(cause)}.`, {
+          cause,
+        });
+      }
     }
   }
 }

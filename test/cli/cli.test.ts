@@ -129,6 +129,23 @@ test('what fails is 1, says why and what to do, as JSON where asked', async () =
   expect(refused.code).toBe(1);
 }, 300_000);
 
+test('a folder that cannot be made is a clear error, whichever command meets it', async () => {
+  const { dir, file } = project();
+  // A file where a folder should be: unlike a read-only folder, this refuses root, too.
+  const at = ['--project', join(file, 'project')];
+  const all = await Promise.all([
+    runCli([...at, 'fields']),
+    runCli([...at, 'load', 'deals', file]),
+    runCli([...at, 'serve', '--port', '0']),
+    runCli([...at, 'demo', '--once']),
+    runCli(['--project', dir, 'init', join(file, 'project')]),
+  ]);
+  for (const { code, stdout, stderr } of all) {
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/^mallard: .* cannot be (made|opened): .*writable/);
+  }
+});
+
 test('a server that would be open to the network without tokens does not start', async () => {
   const { dir } = project();
   const refused = await runCli(['--project', dir, 'serve', '--host', '0.0.0.0', '--port', '0']);
