@@ -33,7 +33,8 @@ export function newInternalToken(): string {
 
 /**
  * Listens, and tells other commands of the same user where (owner.json, readable by its owner alone).
- * Throws `configuration_missing` where it would be open to the network without any token, `conflict` where the port is taken.
+ * Throws `configuration_missing` where it would be open to the network without any token, `conflict` where the port is taken or
+ * not this user's to take.
  */
 export async function serve({
   mallard,
@@ -65,15 +66,27 @@ export async function serve({
     await app.listen({ host, port });
   } catch (error) {
     await app.close();
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    throw new MallardError('conflict', `Port ${port} of ${host} is taken.`, {
-      remedy: 'Choose another with --port.',
-      cause: error,
-    });
+    throw listenError(error, host, port);
   }
   const url = reachableUrl(app, host);
   mallard.warehouse.announce({ url, token: internalToken });
   return { app, url, internalToken, close: () => closeApp(app) };
+}
+
+/** Why the operating system does not let us listen, for the cases that a user can mend. */
+function listenError(cause: unknown, host: string, port: number): unknown {
+  const refused = (what: string, remedy: string) => new MallardError('conflict', what, { remedy, cause });
+  switch ((cause as NodeJS.ErrnoException).code) {
+    case 'EADDRINUSE':
+      return refused(`Port ${port} of ${host} is taken.`, 'Choose another with --port.');
+    case 'EACCES':
+      return refused(`This user may not listen on port ${port}.`, 'Choose one from 1024 on with --port.');
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return refused(`${host} is no address of this machine.`, 'Choose one of its own with --host.');
+    default:
+      return cause;
+  }
 }
 
 const closeGraceMs = 10_000;

@@ -85,6 +85,13 @@ export function isoTime(text: string): string {
   return text;
 }
 
+/** For commander: a TCP port; 0 takes a free one. */
+export function portNumber(text: string): number {
+  const port = wholeNumber(text);
+  if (port > 65_535) throw new InvalidArgumentError('It is not a port: those go from 0 to 65535.');
+  return port;
+}
+
 export function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It is not a whole number.');
   return Number(text);

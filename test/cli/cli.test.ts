@@ -22,6 +22,7 @@ test('wrong usage is 2, with what was wrong on stderr and nothing on stdout', as
     ['query', 'run: x', '--format', 'xml'],
     ['build', '--as-of', 'yesterday'],
     ['demo', '--contacts', 'many'],
+    ['serve', '--port', '65536'],
   ];
   const results = await Promise.all(cases.map((args) => runCli(args)));
   for (const [index, result] of results.entries()) {
@@ -151,6 +152,15 @@ test('a server that would be open to the network without tokens does not start',
   const refused = await runCli(['--project', dir, 'serve', '--host', '0.0.0.0', '--port', '0']);
   expect(refused).toMatchObject({ code: 1, stdout: '' });
   expect(refused.stderr).toContain('mallard tokens create');
+});
+
+test('an address that is not this machine’s is a clear error', async () => {
+  const { dir } = project();
+  const token = ['tokens', 'create', '--name', 'root', '--role', 'admin'];
+  expect((await runCli(['--project', dir, ...token])).code).toBe(0);
+  const refused = await runCli(['--project', dir, 'serve', '--host', '192.0.2.1', '--port', '0']);
+  expect(refused).toMatchObject({ code: 1, stdout: '' });
+  expect(refused.stderr).toMatch(/^mallard: 192\.0\.2\.1 is no address of this machine/);
 });
 
 test('a query can be written to a file', async () => {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { wholeNumber, type Cli } from '../cli.ts';
+import { portNumber, wholeNumber, type Cli } from '../cli.ts';
 import type { GlobalOptions } from '../session.ts';
 
 /** init, demo, serve. What they do is loaded when they run: it is the whole of Mallard. */
@@ -22,7 +22,7 @@ export function projectCommands(program: Command, cli: Cli): void {
     .option('--contacts <n>', 'how many contacts', wholeNumber, 20_000)
     .option('--seed <n>', 'the same seed gives the same history', wholeNumber, 42)
     .option('--once', 'end instead of serving')
-    .option('--port <n>', 'where to serve', wholeNumber, 3000)
+    .option('--port <n>', 'where to serve', portNumber, 3000)
     .addHelpText('after', '\nExample: mallard demo --contacts 5000 --once')
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<
@@ -38,7 +38,7 @@ export function projectCommands(program: Command, cli: Cli): void {
   program
     .command('serve')
     .description('Own the warehouse, answer the API, run the jobs')
-    .option('--port <n>', 'default 3000; 0 takes a free one', wholeNumber, 3000)
+    .option('--port <n>', 'default 3000; 0 takes a free one', portNumber, 3000)
     .option('--host <host>', 'anything but this machine needs tokens first', '127.0.0.1')
     .option('--no-jobs', 'without the timetable')
     .addHelpText('after', '\nExample: mallard serve --port 8080')
