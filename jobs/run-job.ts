@@ -16,6 +16,8 @@ export interface JobContext {
   scheduledFor?: Date;
   /** Where secrets of providers come from. */
   env: Readonly<Record<string, string | undefined>>;
+  /** Told the run that was claimed, before it begins: who ends this thread must end the run, too. */
+  onClaimed?(jobRunId: string): void;
 }
 
 export interface Job {
@@ -43,6 +45,7 @@ export async function runJob(name: string, job: Job, context: JobContext): Promi
     },
   );
   if (claim.status === 'skipped') return { status: 'skipped' };
+  context.onClaimed?.(claim.job_run_id);
   const outcome = await attempt(job, context);
   await client.request('POST', `/v1/jobs/runs/${claim.job_run_id}/finish`, { body: outcome });
   return outcome;

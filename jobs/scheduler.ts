@@ -39,7 +39,8 @@ export interface Scheduler {
 
 /**
  * Bree as a timer: one thread a run. The truth about runs is `ops.job_runs`, written by the API. At the start, what the
- * last process left running is marked failed, and what was missed meanwhile runs once.
+ * last process left running is marked failed, and what was missed meanwhile runs once. A run whose thread ends before it
+ * does (too long, crashed) is marked failed, too: as long as it counted as running, its job would never run again.
  */
 export async function startScheduler(options: SchedulerOptions): Promise<Scheduler> {
   const missed = await beginBoot(options);
@@ -105,6 +106,9 @@ function record(
   });
 }
 
+/** What a thread says of its run. */
+type ThreadOutcome = JobOutcome | { status: 'claimed'; job_run_id: string };
+
 interface Timer {
   start(): Promise<void>;
   run(job: string): Promise<void>;
@@ -115,6 +119,9 @@ interface Timer {
 function startTimer(options: SchedulerOptions): Timer {
   const { client, clock, log, timetable } = options;
   let stopping = false;
+  /** Runs that were claimed and have not ended, by job. */
+  const claimed = new Map<string, string>();
+  const settling = new Set<Promise<unknown>>();
   const bree = new Bree({
     root: false,
     // Bree's default of 0 runs a job without a cron at once.
@@ -144,7 +151,9 @@ function startTimer(options: SchedulerOptions): Timer {
 
   function onMessage(message: unknown): void {
     if (typeof message !== 'object' || message === null) return;
-    const { job, ...outcome } = message as { job: string } & JobOutcome;
+    const { job, ...outcome } = message as { job: string } & ThreadOutcome;
+    if (outcome.status === 'claimed') return void claimed.set(job, outcome.job_run_id);
+    claimed.delete(job);
     if (outcome.status === 'not_due') return;
     if (outcome.status === 'failed') log.error({ job, error: outcome.error }, 'job failed');
     else log.info({ job, status: outcome.status }, 'job ended');
@@ -156,6 +165,27 @@ function startTimer(options: SchedulerOptions): Timer {
     return run(job).catch((error: unknown) =>
       log.error({ job, error: errorMessage(error) }, 'job did not start'),
     );
+  }
+
+  bree.on('worker deleted', (job: string) => {
+    const jobRunId = claimed.get(job);
+    if (jobRunId === undefined) return;
+    claimed.delete(job);
+    const ended = failAbandoned(job, jobRunId).finally(() => settling.delete(ended));
+    settling.add(ended);
+  });
+
+  async function failAbandoned(job: string, jobRunId: string): Promise<void> {
+    const error = stopping
+      ? 'It was stopped.'
+      : 'Its thread ended before it did: it took too long, or it crashed; the log says which.';
+    log.error({ job, error }, 'job failed');
+    try {
+      await client.request('POST', `/v1/jobs/runs/${jobRunId}/finish`, { body: { status: 'failed', error } });
+    } catch (cause) {
+      // It may have told the API itself, just before its thread ended.
+      log.warn({ job, error: errorMessage(cause) }, 'the run could not be marked failed');
+    }
   }
 
   // Bree's timers call `run` of the instance: so theirs go through the same door.
@@ -174,6 +204,7 @@ function startTimer(options: SchedulerOptions): Timer {
       }, options.stopGraceMs ?? 3_000);
       await bree.stop();
       clearTimeout(grace);
+      await Promise.all(settling);
     },
   };
 }

@@ -39,6 +39,7 @@ try {
     signal: stop.signal,
     arguments: entry.arguments ?? {},
     env: process.env,
+    onClaimed: (job_run_id) => parentPort?.postMessage({ job: entry.job, status: 'claimed', job_run_id }),
     ...(scheduledFor === undefined ? {} : { scheduledFor }),
   });
   parentPort?.postMessage({ job: entry.job, ...outcome });

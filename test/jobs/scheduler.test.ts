@@ -3,11 +3,13 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { httpClient } from '../../api/client.ts';
 import type { JobRun } from '../../api/job-runs.ts';
 import { fixedClock } from '../../data/clock.ts';
+import { runJob } from '../../jobs/run-job.ts';
 import { startScheduler, type SchedulerOptions } from '../../jobs/scheduler.ts';
 import type { TimetableEntry } from '../../jobs/timetable.ts';
 import { internalToken, openTestApp, type TestApp } from '../api/support.ts';
 
 const stubborn = fileURLToPath(new URL('./fixtures/stubborn.mjs', import.meta.url));
+const hanging = fileURLToPath(new URL('./fixtures/claims-and-hangs.mjs', import.meta.url));
 const nightly: TimetableEntry = {
   job: 'build',
   worker: 'build',
@@ -114,6 +116,58 @@ test('a run that overlaps is skipped and logged: in the API, whoever asks', asyn
   });
   await expect(again).rejects.toMatchObject({ code: 'conflict' });
   expect((await runs(server)).map((run) => run.status).toSorted()).toEqual(['skipped', 'succeeded']);
+});
+
+test('a run whose thread is ended for taking too long is failed, and its job can run again', async () => {
+  const server = await openTestApp();
+  const { scheduler } = await start(server, {
+    threadFile: hanging,
+    timetable: [{ ...nightly, catch_up: false, timeout_ms: 500 }],
+  });
+  await scheduler.run('build');
+  await vi.waitFor(async () => expect(await runs(server)).toMatchObject([{ status: 'failed' }]), {
+    timeout: 10_000,
+    interval: 50,
+  });
+  expect((await runs(server))[0]?.error).toContain('took too long');
+  await expect(server.client.request('POST', '/v1/jobs/build/start', { body: {} })).resolves.toMatchObject({
+    status: 'started',
+  });
+});
+
+test('a run whose thread is ended by stopping is failed before stopping ends', async () => {
+  const server = await openTestApp();
+  const { scheduler } = await start(server, {
+    threadFile: hanging,
+    timetable: [{ ...nightly, catch_up: false }],
+  });
+  await scheduler.run('build');
+  await vi.waitFor(async () => expect(await runs(server)).toMatchObject([{ status: 'running' }]), {
+    timeout: 10_000,
+    interval: 50,
+  });
+  await scheduler.stop();
+  expect(await runs(server)).toMatchObject([{ status: 'failed', error: 'It was stopped.' }]);
+});
+
+test('a job tells its thread which run it has claimed', async () => {
+  const claimed: string[] = [];
+  const server = await openTestApp();
+  const outcome = await runJob(
+    'build',
+    { run: () => Promise.resolve(3) },
+    {
+      client: server.client,
+      project: server.mallard.project,
+      clock: server.mallard.clock,
+      signal: new AbortController().signal,
+      arguments: {},
+      env: {},
+      onClaimed: (jobRunId) => void claimed.push(jobRunId),
+    },
+  );
+  expect(outcome).toEqual({ status: 'succeeded', result: 3 });
+  expect(claimed).toEqual((await runs(server)).map((run) => run.job_run_id));
 });
 
 test('stopping ends, even with a job that hears nothing', async () => {
