@@ -2,6 +2,7 @@ import type { JobsForCli } from '../api/cli/cli.ts';
 import type { CliSession } from '../api/cli/session.ts';
 import { systemClock } from '../data/clock.ts';
 import { MallardError } from '../data/errors.ts';
+import { Project } from '../data/project.ts';
 import { runJob, type JobContext } from './run-job.ts';
 import type { Log } from './scheduler.ts';
 import { buildTimetable, type ScheduledReport, type WorkerName } from './timetable.ts';
@@ -44,6 +45,7 @@ export function jobsForCli(log: Log): JobsForCli {
       for (const report of broken) log.error(report, 'a report is broken, and will not be sent');
       const scheduled = reports.filter((report): report is ScheduledReport => report.cron !== undefined);
       const { startScheduler } = await import('./scheduler.ts');
+      const { mailAlerts } = await import('./alert.ts');
       return startScheduler({
         timetable: buildTimetable(timeZone, scheduled),
         client,
@@ -52,6 +54,7 @@ export function jobsForCli(log: Log): JobsForCli {
         projectDir,
         clock: systemClock,
         log,
+        alert: mailAlerts({ project: new Project(projectDir), clock: systemClock, env: process.env }),
       });
     },
   };

@@ -3,6 +3,7 @@ import Bree from 'bree';
 import type { ApiClient } from '../api/client.ts';
 import type { Clock } from '../data/clock.ts';
 import { errorMessage, MallardError } from '../data/errors.ts';
+import { Alerts, type Alert } from './alert.ts';
 import type { JobOutcome } from './run-job.ts';
 import type { ThreadData } from './thread.ts';
 import { missedSince, type TimetableEntry } from './timetable.ts';
@@ -24,6 +25,8 @@ export interface SchedulerOptions {
   /** Only for what was missed: Bree's timers follow the system's clock. */
   clock: Clock;
   log: Log;
+  /** Told of failures: see `Alerts`. */
+  alert: Alert;
   /** The file that threads run; default `thread.ts` of this folder, built or not. */
   threadFile?: string;
   /** How long a job may take to stop before it is ended by force. Default 3,000 ms. */
@@ -122,6 +125,9 @@ function startTimer(options: SchedulerOptions): Timer {
   /** Runs that were claimed and have not ended, by job. */
   const claimed = new Map<string, string>();
   const settling = new Set<Promise<unknown>>();
+  const alerts = new Alerts(options.alert, ({ job }, error) =>
+    log.error({ job, error }, 'nobody could be told that it failed'),
+  );
   const bree = new Bree({
     root: false,
     // Bree's default of 0 runs a job without a cron at once.
@@ -155,10 +161,23 @@ function startTimer(options: SchedulerOptions): Timer {
     if (outcome.status === 'claimed') return void claimed.set(job, outcome.job_run_id);
     claimed.delete(job);
     if (outcome.status === 'not_due') return;
-    if (outcome.status === 'failed') log.error({ job, error: outcome.error }, 'job failed');
+    if (outcome.status === 'failed') onFailed(job, outcome.error);
     else log.info({ job, status: outcome.status }, 'job ended');
     if (outcome.status !== 'succeeded') return;
+    alerts.succeeded(job);
     for (const next of timetable.filter((entry) => entry.after === job)) void guarded(next.job);
+  }
+
+  function onFailed(job: string, error: string): void {
+    log.error({ job, error }, 'job failed');
+    // What was stopped did not fail by itself.
+    if (!stopping) settle(alerts.failed({ job, error }));
+  }
+
+  /** Stopping waits for it. */
+  function settle(work: Promise<void>): void {
+    const ended = work.finally(() => settling.delete(ended));
+    settling.add(ended);
   }
 
   function guarded(job?: string): Promise<void> {
@@ -171,15 +190,14 @@ function startTimer(options: SchedulerOptions): Timer {
     const jobRunId = claimed.get(job);
     if (jobRunId === undefined) return;
     claimed.delete(job);
-    const ended = failAbandoned(job, jobRunId).finally(() => settling.delete(ended));
-    settling.add(ended);
+    settle(failAbandoned(job, jobRunId));
   });
 
   async function failAbandoned(job: string, jobRunId: string): Promise<void> {
     const error = stopping
       ? 'It was stopped.'
       : 'Its thread ended before it did: it took too long, or it crashed; the log says which.';
-    log.error({ job, error }, 'job failed');
+    onFailed(job, error);
     try {
       await client.request('POST', `/v1/jobs/runs/${jobRunId}/finish`, { body: { status: 'failed', error } });
     } catch (cause) {

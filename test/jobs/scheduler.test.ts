@@ -3,6 +3,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { httpClient } from '../../api/client.ts';
 import type { JobRun } from '../../api/job-runs.ts';
 import { fixedClock } from '../../data/clock.ts';
+import type { JobFailure } from '../../jobs/alert.ts';
 import { runJob } from '../../jobs/run-job.ts';
 import { startScheduler, type SchedulerOptions } from '../../jobs/scheduler.ts';
 import type { TimetableEntry } from '../../jobs/timetable.ts';
@@ -29,6 +30,7 @@ const evaluate: TimetableEntry = {
 
 async function start({ mallard, url }: TestApp, options: Partial<SchedulerOptions> = {}) {
   const lines: string[] = [];
+  const alerts: JobFailure[] = [];
   const line = (fields: object, message: string) => void lines.push(`${message} ${JSON.stringify(fields)}`);
   const scheduler = await startScheduler({
     timetable: [nightly],
@@ -38,11 +40,12 @@ async function start({ mallard, url }: TestApp, options: Partial<SchedulerOption
     projectDir: mallard.project.dir,
     clock: fixedClock('2026-11-02T06:00:00Z'),
     log: { info: line, warn: line, error: line },
+    alert: (failure) => Promise.resolve(void alerts.push(failure)),
     stopGraceMs: 300,
     ...options,
   });
   onTestFinished(() => scheduler.stop());
-  return { scheduler, lines };
+  return { scheduler, lines, alerts };
 }
 
 async function runs({ client }: TestApp, job = 'build'): Promise<JobRun[]> {
@@ -120,7 +123,7 @@ test('a run that overlaps is skipped and logged: in the API, whoever asks', asyn
 
 test('a run whose thread is ended for taking too long is failed, and its job can run again', async () => {
   const server = await openTestApp();
-  const { scheduler } = await start(server, {
+  const { scheduler, alerts } = await start(server, {
     threadFile: hanging,
     timetable: [{ ...nightly, catch_up: false, timeout_ms: 500 }],
   });
@@ -129,7 +132,9 @@ test('a run whose thread is ended for taking too long is failed, and its job can
     timeout: 10_000,
     interval: 50,
   });
-  expect((await runs(server))[0]?.error).toContain('took too long');
+  const { error } = (await runs(server))[0] ?? {};
+  expect(error).toContain('took too long');
+  expect(alerts).toEqual([{ job: 'build', error }]);
   await expect(server.client.request('POST', '/v1/jobs/build/start', { body: {} })).resolves.toMatchObject({
     status: 'started',
   });
@@ -137,7 +142,7 @@ test('a run whose thread is ended for taking too long is failed, and its job can
 
 test('a run whose thread is ended by stopping is failed before stopping ends', async () => {
   const server = await openTestApp();
-  const { scheduler } = await start(server, {
+  const { scheduler, alerts } = await start(server, {
     threadFile: hanging,
     timetable: [{ ...nightly, catch_up: false }],
   });
@@ -148,6 +153,7 @@ test('a run whose thread is ended by stopping is failed before stopping ends', a
   });
   await scheduler.stop();
   expect(await runs(server)).toMatchObject([{ status: 'failed', error: 'It was stopped.' }]);
+  expect(alerts).toEqual([]);
 });
 
 test('a job tells its thread which run it has claimed', async () => {
