@@ -77,6 +77,10 @@ test('the docs are browsable, with every asset of their own', async () => {
   const { url } = await openTestApp();
   const page = await fetch(`${url}/docs`, { redirect: 'follow' });
   const html = await page.text();
+  // Over plain HTTP, a policy that upgrades requests would leave the page empty.
+  const policy = page.headers.get('content-security-policy') ?? '';
+  expect(policy).toContain("default-src 'self'");
+  expect(policy).not.toMatch(/upgrade-insecure-requests|https?:|swagger\.io/);
   expect(page.status).toBe(200);
   expect(html).toContain('Mallard API');
   const assets = [...html.matchAll(/(?:src|href)="([^"#]+)"/g)].map((match) => match[1] ?? '');
