@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { DuckDBDataChunk } from '@duckdb/node-api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { MallardError } from '../../data/errors.ts';
 import type { ResultStream, Warehouse } from '../../data/owner/warehouse.ts';
 import { arrowStream } from '../arrow.ts';
 import { csvHeader, csvRows } from './csv.ts';
@@ -29,7 +30,7 @@ export interface ResultRequest {
 
 /**
  * Answers the rows of one SELECT, read as text from outside: read-only, one statement, interrupted when the time is over
- * or the caller has gone. JSON is read whole before it is sent (its row limit is small), so that it is right or an error;
+ * or the caller has gone. JSON is read whole before it is sent (up to 64 MB), so that it is right or an error;
  * the streamed formats begin with the first chunk, and one that fails later breaks off.
  */
 export async function sendResult(
@@ -118,9 +119,25 @@ async function* textStream(
   for await (const chunk of result) yield lines(result.columns, chunk).join('');
 }
 
+/** JSON is held whole: a few such answers must fit beside what DuckDB needs, and V8 holds no text beyond 512 MB at all. */
+const jsonLengthMax = 64 * 1024 * 1024;
+
+/** Throws `payload_too_large`: what is larger travels in a format that is streamed. */
 async function jsonText(result: ResultStream): Promise<string> {
   const rows: string[] = [];
-  for await (const chunk of result) rows.push(...jsonRows(result.columns, chunk));
+  let length = 0;
+  for await (const chunk of result) {
+    for (const row of jsonRows(result.columns, chunk)) {
+      length += row.length + 2;
+      rows.push(row);
+    }
+    if (length > jsonLengthMax) {
+      throw new MallardError('payload_too_large', 'The answer is larger than 64 MB of JSON.', {
+        fields: { length_max: jsonLengthMax },
+        remedy: 'Lower row_limit, or ask for NDJSON, CSV, Arrow or Parquet (--format): those are streamed.',
+      });
+    }
+  }
   return `[${rows.join(',\n')}]\n`;
 }
 

@@ -25,7 +25,7 @@ const Query = Type.Object(
       Type.Integer({
         minimum: 1,
         maximum: rowsMax,
-        description: `default ${jsonRowsDefault} for JSON; for the streamed formats ${rowsMax}`,
+        description: `default ${jsonRowsDefault} for JSON, which may have 64 MB; for the streamed formats ${rowsMax}`,
       }),
     ),
     timeout_ms: Type.Optional(

@@ -125,6 +125,16 @@ test('rows beyond the limit are cut, and JSON says so', async () => {
   expect(rowsFromArrow(await get(`from range(5000) t(i)`, 'arrow', { rowLimit: 3000 }))).toHaveLength(3000);
 });
 
+test('JSON, which is held whole, ends at 64 MB with what to ask for instead; what is streamed does not', async () => {
+  const { get } = await openRig();
+  const sql = `select repeat('x', 1000000) as x from range(70)`;
+  await expect(get(sql, 'json')).rejects.toMatchObject({
+    code: 'payload_too_large',
+    remedy: expect.stringContaining('NDJSON') as string,
+  });
+  expect((await get(sql, 'ndjson')).length).toBeGreaterThan(70_000_000);
+});
+
 const endless =
   'select count(*) as n from range(10000000) a, range(10000000) b where a.range % 7 = b.range % 11';
 
