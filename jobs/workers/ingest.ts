@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, rename, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { errorMessage } from '../../data/errors.ts';
+import { access, mkdir, readdir, rename, stat, writeFile } from 'node:fs/promises';
+import { join, parse } from 'node:path';
+import { errorMessage, MallardError } from '../../data/errors.ts';
 import type { Project } from '../../data/project.ts';
 import type { Job, JobContext } from '../run-job.ts';
 
@@ -14,7 +14,10 @@ interface DroppedFile {
 /** A file younger than this may still be being copied. */
 const settledMs = 5_000;
 
-/** Loads what was dropped into `inbox/<table>/`. A file then moves to `inbox/.loaded` or, with the reason, to `inbox/.failed`. */
+/**
+ * Loads what was dropped into `inbox/<table>/`. A file then moves to `inbox/.loaded` or, with the reason, to `inbox/.failed`.
+ * Where it is not the file's fault (a full disk, a server that stops), it stays, and the next run tries again.
+ */
 export const job: Job = {
   isDue: async ({ project, clock }) => (await droppedFiles(project, clock.now())).length > 0,
   run: async (context) => {
@@ -26,13 +29,18 @@ export const job: Job = {
       } catch (error) {
         context.signal.throwIfAborted();
         failures.push(`${file.table}/${file.name}: ${errorMessage(error)}`);
-        await putAside(context.project, '.failed', file, errorMessage(error));
+        if (isFaultOf(error)) await putAside(context.project, '.failed', file, errorMessage(error));
       }
     }
     if (failures.length > 0) throw new Error(failures.join('\n'));
     return { loads: results };
   },
 };
+
+/** Whether the file was refused for what it is: the same file would be refused again. */
+function isFaultOf(error: unknown): boolean {
+  return error instanceof MallardError && [400, 404, 413, 415, 422].includes(error.status);
+}
 
 async function load({ client, project, signal }: JobContext, file: DroppedFile): Promise<unknown> {
   const answer = await client.request<Record<string, unknown>>(
@@ -80,6 +88,20 @@ async function putAside(
 ): Promise<void> {
   const folder = join(project.inbox, where, file.table);
   await mkdir(folder, { recursive: true });
-  await rename(file.path, join(folder, file.name));
-  if (reason !== undefined) await writeFile(join(folder, `${file.name}.reason.txt`), `${reason}\n`);
+  const name = await freeName(folder, file.name);
+  await rename(file.path, join(folder, name));
+  if (reason !== undefined) await writeFile(join(folder, `${name}.reason.txt`), `${reason}\n`);
+}
+
+/** The name, or with -2, -3 … before its ending: an export often has the same name every day, and none may replace another. */
+async function freeName(folder: string, name: string): Promise<string> {
+  const { name: stem, ext } = parse(name);
+  for (let count = 1; ; count += 1) {
+    const free = count === 1 ? name : `${stem}-${count}${ext}`;
+    try {
+      await access(join(folder, free));
+    } catch {
+      return free;
+    }
+  }
 }

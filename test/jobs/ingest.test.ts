@@ -1,6 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { ApiClient } from '../../api/client.ts';
+import { MallardError } from '../../data/errors.ts';
 import { runJob, type JobContext } from '../../jobs/run-job.ts';
 import { job } from '../../jobs/workers/ingest.ts';
 import { openTestApp, type TestApp } from '../api/support.ts';
@@ -63,4 +65,34 @@ test('a file that does not fit is put aside with the reason, the others are load
     session.rows('select contact_id from core.contacts'),
   );
   expect(contacts).toEqual([{ contact_id: 'c1' }]);
+});
+
+test('files of one name are kept beside each other, none replaces another', async () => {
+  const server = await openTestApp();
+  for (const id of ['c1', 'c2', 'c3']) {
+    drop(server, 'contacts', 'daily.csv', `contact_id\n${id}\n`);
+    expect(await ingest(server)).toMatchObject({ status: 'succeeded' });
+  }
+  const loaded = join(server.mallard.project.inbox, '.loaded', 'contacts');
+  expect(readdirSync(loaded)).toEqual(['daily-2.csv', 'daily-3.csv', 'daily.csv']);
+  expect(readFileSync(join(loaded, 'daily.csv'), 'utf8')).toContain('c1');
+  expect(readFileSync(join(loaded, 'daily-3.csv'), 'utf8')).toContain('c3');
+});
+
+test('a file whose load failed for another reason than what it is stays, and the next run loads it', async () => {
+  const server = await openTestApp();
+  drop(server, 'contacts', 'good.csv', 'contact_id\nc1\n');
+  const context = contextOf(server);
+  const stopping: ApiClient = {
+    ...server.client,
+    request: (method, path, options) =>
+      path.startsWith('/v1/load/')
+        ? Promise.reject(new MallardError('shutting_down', 'The warehouse is closing.'))
+        : server.client.request(method, path, options),
+  };
+  expect(await runJob('ingest', job, { ...context, client: stopping })).toMatchObject({ status: 'failed' });
+  const { inbox } = server.mallard.project;
+  expect(readdirSync(inbox)).not.toContain('.failed');
+  expect(await ingest(server)).toMatchObject({ status: 'succeeded' });
+  expect(readdirSync(join(inbox, '.loaded', 'contacts'))).toEqual(['good.csv']);
 });
