@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { packageRoot } from '../../../data/package-root.ts';
 import { Project } from '../../../data/project.ts';
 import { findOwner } from '../../../data/owner/ownership.ts';
-import { Warehouse } from '../../../data/owner/warehouse.ts';
+import { memoryLimitFor, Warehouse } from '../../../data/owner/warehouse.ts';
 import { openTestWarehouse, tempFolder } from '../../support.ts';
 
 /** Some seconds of work in one statement, whatever the machine. */
@@ -75,6 +75,28 @@ describe('ownership', () => {
       await expect(Warehouse.open(new Project(folder))).rejects.toMatchObject({ code: 'storage_failed' });
     },
   );
+});
+
+describe('memory', () => {
+  test('a small machine or container keeps half of its memory for others', () => {
+    const gib = 1024 ** 3;
+    expect([1, 2, 7, 8, 24].map((size) => memoryLimitFor(size * gib))).toEqual([
+      '512MiB',
+      '1024MiB',
+      '3584MiB',
+      '4096MiB',
+      '4096MiB',
+    ]);
+  });
+
+  test('the limit is set where none is asked for', async () => {
+    const warehouse = await Warehouse.open(new Project(tempFolder()));
+    onTestFinished(() => warehouse.close());
+    const [row] = await rowsOf(warehouse, `select current_setting('memory_limit') as text`);
+    const mib = Number(/^([\d.]+) GiB$/.exec(String(row?.['text']))?.[1]) * 1024;
+    expect(mib).toBeLessThanOrEqual(4096);
+    expect(mib).toBeGreaterThan(0);
+  });
 });
 
 describe('lanes', () => {
