@@ -118,6 +118,9 @@ test('what fails is 1, says why and what to do, as JSON where asked', async () =
   const missing = await runCli([...at, 'load', 'deals', join(dir, 'none.csv')]);
   expect(missing).toMatchObject({ code: 1, stdout: '' });
   expect(missing.stderr).toContain('There is no file');
+  const folder = await runCli([...at, 'load', 'deals', dir]);
+  expect(folder).toMatchObject({ code: 1, stdout: '' });
+  expect(folder.stderr).toMatch(/^mallard: .* is a folder\. Name the files inside/);
   const unfit = await runCli([...at, 'load', 'contacts', file, '--json']);
   expect(unfit).toMatchObject({ code: 1, stdout: '' });
   expect(JSON.parse(unfit.stderr)).toMatchObject({

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
+import { MallardError } from '../../../data/errors.ts';
 import type { Project } from '../../../data/project.ts';
 import { removeStaged, stageLocalFile } from '../../../pipelines/load/stage.ts';
 import type { ApiClient } from '../../client.ts';
@@ -116,7 +117,13 @@ export async function stageWithBar(
   path: string,
   streams: Streams | undefined,
 ): Promise<string> {
-  const size = (await stat(path).catch(() => undefined))?.size;
+  const about = await stat(path).catch(() => undefined);
+  if (about?.isDirectory()) {
+    throw new MallardError('bad_request', `${path} is a folder.`, {
+      remedy: `Name the files inside: mallard load TABLE ${path}/*.csv.`,
+    });
+  }
+  const size = about?.size;
   if (!streams?.err.isTTY || size === undefined) return stageLocalFile(project, path);
   const bar = new SingleBar({
     stream: streams.err,
