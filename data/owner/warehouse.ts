@@ -10,6 +10,7 @@ import {
 import { systemClock, type Clock } from '../clock.ts';
 import { errorMessage, MallardError } from '../errors.ts';
 import { migrate } from '../kysely/migrate.ts';
+import { registerFunctions } from './functions.ts';
 import type { Project } from '../project.ts';
 import { Lane } from './lane.ts';
 import { ownedError, Ownership } from './ownership.ts';
@@ -296,6 +297,7 @@ async function prepare(instance: DuckDBInstance, project: Project): Promise<void
   try {
     // JS dates bind shifted by the local zone otherwise. It must come before the lock.
     await connection.run(`SET GLOBAL TimeZone='UTC'`);
+    registerFunctions(connection);
     await migrate(connection);
     await connection.run(`SET allowed_directories=[${sqlString(project.dir)}]`);
     await connection.run('SET enable_external_access=false');
