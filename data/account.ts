@@ -38,6 +38,68 @@ export const IdentitySchema = Type.Object(
 );
 export type IdentitySettings = Static<typeof IdentitySchema>;
 
+/**
+ * - `needed`: none recorded means no mail; what was granted counts
+ * - `assumed`: none recorded means mail; what was withdrawn counts
+ * - `ignored`: consent is not asked for, since the mail stands on other grounds (a contract)
+ */
+export type ConsentRule = 'needed' | 'assumed' | 'ignored';
+
+export const TopicSchema = Type.Object(
+  {
+    id: Type.String({
+      pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$',
+      description: 'what campaigns and consent name it by; `global` is taken',
+    }),
+    title: Type.String({ minLength: 1, maxLength: 200, description: 'what people read' }),
+    description: Type.String({ maxLength: 1000, default: '', description: 'what they get, and how often' }),
+  },
+  { additionalProperties: false },
+);
+export type Topic = Static<typeof TopicSchema>;
+
+/** Who may be written to, and how people say so. */
+export const ConsentSettingsSchema = Type.Object(
+  {
+    marketing: Type.Union([Type.Literal('needed'), Type.Literal('assumed')], {
+      default: 'needed',
+      description:
+        'what counts where no consent to purpose `marketing` is recorded; assumed: may be written to',
+    }),
+    transactional: Type.Union([Type.Literal('ignored'), Type.Literal('assumed'), Type.Literal('needed')], {
+      default: 'ignored',
+      description: 'the same for transactional mails and purpose `transactional`; ignored: not asked for',
+    }),
+    double_opt_in: Type.Boolean({
+      default: false,
+      description:
+        'true: consent by a form alone (method single_opt_in) does not count until it is confirmed by mail',
+    }),
+    link_valid_days: Type.Integer({
+      default: 7,
+      minimum: 1,
+      maximum: 90,
+      description: 'how long the link that confirms works',
+    }),
+    requests_per_day: Type.Integer({
+      default: 3,
+      minimum: 1,
+      maximum: 100,
+      description: 'mails that ask one address to confirm, at most, within 24 hours',
+    }),
+    provider: Type.Union([Type.Literal('file'), Type.Literal('sendgrid'), Type.Literal('smtp')], {
+      default: 'file',
+      description: 'what sends the mails that ask to confirm',
+    }),
+    topics: Type.Array(TopicSchema, {
+      default: [],
+      description: 'what people may choose from on the preference page; none: everything or nothing',
+    }),
+  },
+  { additionalProperties: false, default: {} },
+);
+export type ConsentSettings = Static<typeof ConsentSettingsSchema>;
+
 /** What the account as a whole has decided. Kept in the project folder's `account.yaml`. */
 export const AccountSchema = Type.Object(
   {
@@ -52,6 +114,12 @@ export const AccountSchema = Type.Object(
     public_url: Type.String({ default: 'http://127.0.0.1:3000', description: 'the base of links in mails' }),
     identity: IdentitySchema,
     report_recipients: Type.Array(Type.String(), { default: ['manager@example.com'] }),
+    language: Type.String({
+      default: 'en',
+      pattern: '^[a-z]{2}$',
+      description: 'of pages and mails for people whose own is unknown: en, de or fr',
+    }),
+    consent: ConsentSettingsSchema,
   },
   { additionalProperties: false },
 );
@@ -66,10 +134,23 @@ export function readAccount(project: Project): Account {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   const settings: unknown = Value.Default(AccountSchema, parse(text) ?? {});
-  if (Value.Check(AccountSchema, settings)) return settings;
+  if (Value.Check(AccountSchema, settings)) {
+    checkTopics(project, settings);
+    return settings;
+  }
   const [first] = Value.Errors(AccountSchema, settings);
   throw new MallardError(
     'bad_request',
     `${project.accountFile}: ${first?.instancePath ?? ''} ${first?.message ?? 'is not valid'}.`,
+  );
+}
+
+function checkTopics(project: Project, { consent }: Account): void {
+  const ids = consent.topics.map((topic) => topic.id);
+  const wrong = ids.find((id, index) => id === 'global' || ids.indexOf(id) !== index);
+  if (wrong === undefined) return;
+  throw new MallardError(
+    'bad_request',
+    `${project.accountFile}: /consent/topics has ${wrong === 'global' ? 'a topic called global, which means all of them' : `two topics called ${wrong}`}.`,
   );
 }

@@ -41,6 +41,16 @@ export const errorCodes = {
     title: 'This format is not read here',
     remedy: 'Send CSV, NDJSON or Parquet.',
   },
+  purpose_missing: {
+    status: 422,
+    title: 'Consent without a purpose',
+    remedy: 'Say what for: `purpose`, such as marketing or analytics.',
+  },
+  link_expired: {
+    status: 410,
+    title: 'The link has expired',
+    remedy: 'Ask for a new one where you signed up.',
+  },
   contract_violated: {
     status: 422,
     title: 'The file does not fit the table',

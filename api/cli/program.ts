@@ -6,6 +6,7 @@ import { isoTime, type Cli, type JobsForCli } from './cli.ts';
 import { campaignCommands, sendingCommands } from './commands/campaigns.ts';
 import { contactCommands } from './commands/contacts.ts';
 import { importCommands } from './commands/import.ts';
+import { consentCommands, suppressionCommands } from './commands/consent.ts';
 import { jobCommands } from './commands/jobs.ts';
 import { loadCommand } from './commands/load.ts';
 import { modelCommands } from './commands/models.ts';
@@ -64,6 +65,8 @@ function programFor(cli: Cli, environment: Environment): Command {
   contactCommands(program, cli);
   campaignCommands(program, cli);
   sendingCommands(program, cli);
+  consentCommands(program, cli);
+  suppressionCommands(program, cli);
   reportCommands(program, cli);
   jobCommands(program, cli);
   tokenCommands(program, cli);

@@ -41,6 +41,7 @@ export function documentRoutes(app: App): void {
         { name: 'models', description: 'build, test and query what the data means' },
         { name: 'segments' },
         { name: 'campaigns' },
+        { name: 'consent', description: 'who may be written to' },
         { name: 'delivery', description: 'for senders' },
         { name: 'reports' },
         { name: 'operation', description: 'jobs, tokens, health' },

@@ -40,7 +40,22 @@ export const CampaignRun = Type.Object({
 });
 
 const Counted = Type.Array(AnyObject());
-const Switch = Type.Object({ stopped: Type.Boolean(), by: nullableText, at: nullableText });
+export const Switch = Type.Object({
+  stopped: Type.Boolean(),
+  by: nullableText,
+  at: nullableText,
+  reason: nullableText,
+});
+
+const SwitchBody = Type.Object(
+  {
+    reason: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 2000, description: 'why, for everybody who asks' }),
+    ),
+    by: Type.Optional(Type.String({ maxLength: 200, description: 'who; default: the token’s name' })),
+  },
+  { additionalProperties: false },
+);
 
 const tags = ['campaigns'];
 
@@ -54,11 +69,14 @@ export const campaignRunRoutes: Routes = (app, { mallard }) => {
         tags,
         summary: 'The runs, newest first',
         querystring: Type.Object({ campaign_id: Type.Optional(text) }),
-        response: { 200: Type.Object({ runs: Type.Array(ListedRun) }) },
+        response: { 200: Type.Object({ runs: Type.Array(ListedRun), sending: Switch }) },
       },
       config: { access: readers },
     },
-    async (request) => ({ runs: await listRuns(warehouse, request.query.campaign_id) }),
+    async (request) => ({
+      runs: await listRuns(warehouse, request.query.campaign_id),
+      sending: await warehouse.read(readSwitch),
+    }),
   );
 
   app.get(
@@ -177,17 +195,28 @@ export const campaignRunRoutes: Routes = (app, { mallard }) => {
   app.post(
     '/v1/sending/stop',
     {
-      schema: { tags, summary: 'Stop all sending of all campaigns', response: { 200: Switch } },
-      config: { access: operators },
+      schema: {
+        tags,
+        summary: 'Stop all sending of all campaigns',
+        description: 'From the next batch on, and over a restart. Who and why are in the audit log.',
+        body: SwitchBody,
+        response: { 200: Switch },
+      },
+      config: { access: operators, audit: false },
     },
-    (request) => stopSending(warehouse, request.actor?.name ?? 'unknown'),
+    ({ body, actor }) => stopSending(warehouse, body.by ?? actor?.name ?? 'unknown', body.reason),
   );
   app.post(
     '/v1/sending/resume',
     {
-      schema: { tags, summary: 'Let campaigns be sent again', response: { 200: Switch } },
-      config: { access: operators },
+      schema: {
+        tags,
+        summary: 'Let campaigns be sent again',
+        body: SwitchBody,
+        response: { 200: Switch },
+      },
+      config: { access: operators, audit: false },
     },
-    (request) => resumeSending(warehouse, request.actor?.name ?? 'unknown'),
+    ({ body, actor }) => resumeSending(warehouse, body.by ?? actor?.name ?? 'unknown', body.reason),
   );
 };

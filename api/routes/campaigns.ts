@@ -4,10 +4,11 @@ import { parseCampaign } from '../../pipelines/campaigns/definition.ts';
 import { launchCampaign } from '../../pipelines/campaigns/launch.ts';
 import { planCampaign } from '../../pipelines/campaigns/plan.ts';
 import { getCampaign, listCampaigns, saveCampaign } from '../../pipelines/campaigns/store.ts';
+import { readSwitch } from '../../pipelines/delivery/switch.ts';
 import { operators, readers } from '../access/roles.ts';
 import type { Routes } from '../context.ts';
 import { AnyObject, AsOfBody, Count, IdParams, parseTime } from '../schemas.ts';
-import { CampaignRun } from './campaign-runs.ts';
+import { CampaignRun, Switch } from './campaign-runs.ts';
 
 const text = Type.String();
 
@@ -152,16 +153,17 @@ export const campaignRoutes: Routes = (app, { mallard }) => {
         headers: Type.Object({
           'idempotency-key': Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
         }),
-        response: { 200: CampaignRun },
+        response: { 200: Type.Object({ ...CampaignRun.properties, sending: Switch }) },
       },
       config: { access: operators },
     },
-    (request) => {
+    async (request) => {
       const key = request.headers['idempotency-key'];
-      return launchCampaign(mallard, request.params.id, {
+      const run = await launchCampaign(mallard, request.params.id, {
         ...(key === undefined ? {} : { idempotencyKey: key }),
         ...(request.actor ? { launchedBy: request.actor.name } : {}),
       });
+      return { ...run, sending: await warehouse.read(readSwitch) };
     },
   );
 };

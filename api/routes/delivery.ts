@@ -2,10 +2,12 @@ import { Type } from 'typebox';
 import { claimBatch } from '../../pipelines/delivery/claim.ts';
 import { reportOutcomes } from '../../pipelines/delivery/report.ts';
 import { expireLeases, reconcile, unsettledRuns } from '../../pipelines/delivery/unknown.ts';
+import { readSwitch } from '../../pipelines/delivery/switch.ts';
 import { senders } from '../access/roles.ts';
 import type { Routes } from '../context.ts';
 import { toTimestamp } from '../../data/clock.ts';
 import { Count } from '../schemas.ts';
+import { Switch } from './campaign-runs.ts';
 
 const text = Type.String();
 const nullableText = Type.Union([text, Type.Null()]);
@@ -22,7 +24,7 @@ const ClaimedBatch = Type.Object(
     provider: text,
     recipients: Type.Array(
       Type.Object(
-        { delivery_id: text, email: text, arm: nullableText, unsubscribe_url: text },
+        { delivery_id: text, email: text, arm: nullableText, unsubscribe_url: text, preferences_url: text },
         { additionalProperties: true },
       ),
     ),
@@ -96,11 +98,14 @@ export const deliveryRoutes: Routes = (app, { mallard }) => {
           },
           { additionalProperties: false },
         ),
-        response: { 200: Type.Object({ batch: Type.Union([ClaimedBatch, Type.Null()]) }) },
+        response: { 200: Type.Object({ batch: Type.Union([ClaimedBatch, Type.Null()]), sending: Switch }) },
       },
       config: { access: senders, audit: false },
     },
-    async (request) => ({ batch: (await claimBatch(mallard, request.body)) ?? null }),
+    async (request) => ({
+      batch: (await claimBatch(mallard, request.body)) ?? null,
+      sending: await warehouse.read(readSwitch),
+    }),
   );
 
   app.post(

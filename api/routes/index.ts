@@ -1,17 +1,21 @@
 import type { Routes } from '../context.ts';
 import { campaignRunRoutes } from './campaign-runs.ts';
 import { campaignRoutes } from './campaigns.ts';
+import { consentRoutes } from './consent.ts';
 import { contactRoutes } from './contacts.ts';
 import { deliveryRoutes } from './delivery.ts';
 import { healthRoutes } from './health.ts';
 import { importRoutes } from './imports.ts';
+import { importSuppressionRoutes } from './import-suppressions.ts';
 import { jobRoutes } from './jobs.ts';
 import { landingRoutes } from './landing.ts';
 import { loadRoutes } from './load.ts';
 import { modelRoutes } from './models.ts';
+import { preferenceRoutes } from './preferences.ts';
 import { queryRoutes } from './query.ts';
 import { reportRoutes } from './reports.ts';
 import { segmentRoutes } from './segments.ts';
+import { suppressionRoutes } from './suppressions.ts';
 import { tokenRoutes } from './tokens.ts';
 import { unsubscribeRoutes } from './unsubscribe.ts';
 import { webhookRoutes } from './webhooks.ts';
@@ -34,4 +38,8 @@ export const resources: readonly Routes[] = [
   jobRoutes,
   tokenRoutes,
   unsubscribeRoutes,
+  preferenceRoutes,
+  consentRoutes,
+  suppressionRoutes,
+  importSuppressionRoutes,
 ];

@@ -65,7 +65,7 @@ const Reject = Type.Object(
   { additionalProperties: true, description: 'file, line, column, value and reason' },
 );
 
-const LoadAnswer = Type.Object(
+export const LoadAnswer = Type.Object(
   {
     table: Type.String(),
     batch_id: Type.String(),
@@ -127,7 +127,7 @@ export const loadRoutes: Routes = (app, { mallard }) => {
 
 export type LoadQuery = Static<typeof LoadQuery>;
 
-async function stagedFile(
+export async function stagedFile(
   { project }: RouteContext['mallard'],
   body: unknown,
   name: string,
@@ -143,7 +143,7 @@ async function stagedFile(
 }
 
 /** Hands the body on as a stream: nothing of it is held in memory. */
-function acceptFiles(app: App): void {
+export function acceptFiles(app: App): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(Object.keys(formatOfType), (_request, payload, done) => done(null, payload));
 }

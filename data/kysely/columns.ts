@@ -147,7 +147,16 @@ export const columns = {
     occurred_at: 'timestamp not null', recorded_at: 'timestamp not null' },
   'ops.suppressions': {
     address_key: 'varchar not null', channel: 'varchar not null default', scope: 'varchar not null default',
-    reason: 'varchar not null', detail: 'varchar', suppressed_at: 'timestamp not null', ...landed },
+    reason: 'varchar not null', detail: 'varchar', suppressed_at: 'timestamp not null', ...landed, actor: 'varchar' },
+  'ops.suppression_lifts': {
+    address_key: 'varchar not null', channel: 'varchar not null', scope: 'varchar not null',
+    lifted_at: 'timestamp not null', consent_event_id: 'varchar not null', ...landed },
+  'ops.consent_requests': {
+    request_id: 'varchar not null', address_key: 'varchar not null', email: 'varchar', channel: 'varchar not null',
+    purpose: 'varchar not null', topics: 'json not null', wording: 'varchar', place: 'varchar',
+    language: 'varchar not null', actor: 'varchar', requested_at: 'timestamp not null',
+    expires_at: 'timestamp not null', mail_outcome: 'varchar', mail_reason: 'varchar', provider: 'varchar',
+    confirmed_at: 'timestamp', updated_at: 'timestamp not null' },
   'ops.integrations': {
     integration_id: 'varchar not null', kind: 'varchar not null', settings: 'json', secret_ref: 'varchar',
     created_at: 'timestamp not null', updated_at: 'timestamp not null' },

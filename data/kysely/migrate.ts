@@ -4,6 +4,7 @@ import { errorMessage, MallardError } from '../errors.ts';
 import * as core from '../migrations/0001_core.ts';
 import * as martOps from '../migrations/0002_mart_ops.ts';
 import * as versions from '../migrations/0003_versions.ts';
+import * as consent from '../migrations/0004_consent.ts';
 import { kyselyOn } from './dialect.ts';
 
 /** A migration goes forward only. */
@@ -14,6 +15,7 @@ export const migrations: Readonly<Record<string, ForwardMigration>> = {
   '0001_core': core,
   '0002_mart_ops': martOps,
   '0003_versions': versions,
+  '0004_consent': consent,
 };
 
 /**

@@ -1,4 +1,10 @@
-import { permissionsSql, consentRefusalSql, suppressionRefusalSql } from '../consent/permissions.ts';
+import type { Account } from '../../data/account.ts';
+import {
+  consentRefusalSql,
+  permissionParams,
+  permissionsSql,
+  suppressionRefusalSql,
+} from '../consent/permissions.ts';
 import { emailKeySql } from '../../data/address.ts';
 import { canonicalOf } from '../identity/canonicals.ts';
 import { groupValuesSql } from '../identity/survivorship.ts';
@@ -21,8 +27,8 @@ export interface AudienceOptions {
   at: string;
   /** ISO UTC: consent and suppressions as of then; null: all that is recorded. */
   permittedAt: string | null;
-  /** The zone of contacts without one. */
-  timeZone: string;
+  /** The zone of contacts without one; what counts where no consent is recorded. */
+  account: Pick<Account, 'time_zone' | 'consent'>;
   /** What the templates use, and which of it they cannot do without. */
   used: readonly ContactVariable[];
   required: readonly ContactVariable[];
@@ -107,9 +113,12 @@ from decided`;
     params: {
       segments: JSON.stringify(definition.segment_ids),
       left_out_segments: JSON.stringify(definition.exclude_segment_ids),
-      topic: definition.topic ?? null,
-      message_class: definition.message_class,
-      permitted_at: options.permittedAt,
+      ...permissionParams(options.account, {
+        messageClass: definition.message_class,
+        topic: definition.topic,
+        askedAt: options.at,
+        permittedAt: options.permittedAt,
+      }),
       salt: definition.campaign_id,
       holdout_share: definition.holdout_share,
       campaign_run_id: options.campaignRunId,
@@ -117,7 +126,7 @@ from decided`;
       at: options.at,
       ...(definition.quiet_hours
         ? {
-            account_zone: options.timeZone,
+            account_zone: options.account.time_zone,
             quiet_from: definition.quiet_hours.from,
             quiet_until: definition.quiet_hours.until,
           }

@@ -94,7 +94,7 @@ export async function freezeAudience(context: CampaignContext, run: CampaignRun)
     campaignRunId: run.campaign_run_id,
     at: run.launched_at,
     permittedAt: null,
-    timeZone: context.account.time_zone,
+    account: context.account,
     ...prepared,
   });
   await context.warehouse.build.transaction(async (tx) => {

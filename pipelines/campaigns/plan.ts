@@ -1,8 +1,9 @@
 import { toTimestamp } from '../../data/clock.ts';
 import type { Session } from '../../data/owner/session.ts';
 import { canonicalOf } from '../identity/canonicals.ts';
-import { unsubscribeLink } from '../consent/links.ts';
+import { preferencesLink, unsubscribeLink } from '../consent/links.ts';
 import { projectSecret } from '../consent/secret.ts';
+import { readSwitch, stoppedSentence } from '../delivery/switch.ts';
 import { assemble, renderMessage } from '../templates/render.ts';
 import { audienceSql, type AudienceQuery } from './audience-sql.ts';
 import { messageId, type CampaignDefinition } from './definition.ts';
@@ -82,7 +83,7 @@ export async function planCampaign(
     campaignRunId: 'plan',
     at,
     permittedAt: options.asOf ? at : null,
-    timeZone: context.account.time_zone,
+    account: context.account,
     ...prepared,
   });
   const { counts, anyReason, sampled, baseline } = await context.warehouse.read((session) =>
@@ -93,6 +94,7 @@ export async function planCampaign(
       baseline: definition.holdout_share > 0 ? await orderRate(session, at) : null,
     })),
   );
+  const stopped = stoppedSentence(await context.warehouse.read(readSwitch));
   const of = (decision: string) => sum(counts.filter((row) => row.decision === decision));
   const [sendCount, holdoutCount, excludedCount] = [of('send'), of('holdout'), of('excluded')];
   const byArm = new Map<string, number>();
@@ -119,7 +121,7 @@ export async function planCampaign(
           },
     minimum_detectable_effect: baseline === null ? null : detectable(baseline, sendCount, holdoutCount),
     samples: sampled.map((row) => renderSample(context, definition, prepared, row)),
-    warnings: warnings(definition, sendCount, holdoutCount),
+    warnings: warnings(definition, sendCount, holdoutCount, stopped),
   };
 }
 
@@ -198,12 +200,14 @@ function renderSample(
     address_key: row.address_key,
     topic: definition.topic ?? null,
   };
-  const link = unsubscribeLink(context.account.public_url, claims, projectSecret(context.project));
+  const secret = projectSecret(context.project);
+  const { public_url: url } = context.account;
   const message = renderMessage(compiled, {
     ...row.variables,
     account: context.account,
     recipient: { email: row.email },
-    unsubscribe_url: link,
+    unsubscribe_url: unsubscribeLink(url, claims, secret),
+    preferences_url: preferencesLink(url, claims, secret),
   });
   return {
     contact_id: row.contact_id,
@@ -225,8 +229,14 @@ function mergeArms(counts: readonly ArmCount[]): DecisionCount[] {
   return [...merged.values()];
 }
 
-function warnings(definition: CampaignDefinition, sendCount: number, holdoutCount: number): string[] {
+function warnings(
+  definition: CampaignDefinition,
+  sendCount: number,
+  holdoutCount: number,
+  stopped: string | undefined,
+): string[] {
   return [
+    ...(stopped === undefined ? [] : [stopped]),
     ...(sendCount === 0 ? [`Nobody would get ${messageId(definition)}.`] : []),
     ...(definition.holdout_share > 0 && holdoutCount === 0 && sendCount > 0
       ? ['The holdout is empty: the share is too small for this audience.']

@@ -1,11 +1,33 @@
-import { unsubscribeToken, type UnsubscribeClaims } from './token.ts';
+import {
+  confirmToken,
+  preferencesToken,
+  unsubscribeToken,
+  type ConfirmClaims,
+  type UnsubscribeClaims,
+} from './token.ts';
 
-/** Where the link leads, below the account's public URL. The API serves GET (a page) and POST (unsubscribes) here. */
+/** Where the links lead, below the account's public URL. The API serves GET (a page) and POST (does it) on each. */
 export const unsubscribePath = '/u/';
+export const preferencesPath = '/p/';
+export const confirmPath = '/c/';
 
 /** The link a recipient follows to unsubscribe, for `{{ unsubscribe_url }}` and the header alike. */
 export function unsubscribeLink(publicUrl: string, claims: UnsubscribeClaims, secret: string): string {
-  return `${publicUrl.replace(/\/+$/, '')}${unsubscribePath}${unsubscribeToken(claims, secret)}`;
+  return below(publicUrl, unsubscribePath, unsubscribeToken(claims, secret));
+}
+
+/** The link to the page of topics, for `{{ preferences_url }}`. */
+export function preferencesLink(publicUrl: string, claims: UnsubscribeClaims, secret: string): string {
+  return below(publicUrl, preferencesPath, preferencesToken(claims, secret));
+}
+
+/** The link that confirms a request for consent. */
+export function confirmLink(publicUrl: string, claims: ConfirmClaims, secret: string): string {
+  return below(publicUrl, confirmPath, confirmToken(claims, secret));
+}
+
+function below(publicUrl: string, path: string, token: string): string {
+  return `${publicUrl.replace(/\/+$/, '')}${path}${token}`;
 }
 
 /**

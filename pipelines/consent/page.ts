@@ -1,34 +1,115 @@
+import { escapeHtml, layout, type PageOptions } from './page-layout.ts';
+import type { Preferences } from './preferences.ts';
+import { say, type TextKey } from './texts.ts';
+
 export type UnsubscribePageState = 'ask' | 'done' | 'invalid';
 
 /**
  * The page behind an unsubscribe link. `ask` is what a GET shows: one button that POSTs to the same address. It holds
  * nothing about the recipient, since links are forwarded and scanned.
- * @param topic offers to stop that topic alone
+ * @param options `topic` (its title) offers to stop that topic alone; `preferencesUrl` links to the page of topics
  */
 export function unsubscribePage(
   state: UnsubscribePageState,
-  options: { account: string; topic?: string | null },
+  options: PageOptions & { topic?: string | null; preferencesUrl?: string },
 ): string {
-  const account = escapeHtml(options.account);
-  const body = {
-    ask: `<h1>Unsubscribe</h1><p>Stop receiving e-mail from ${account}?</p>
-      <form method="post"><button name="scope" value="global">Unsubscribe from everything</button>${topicButton(options.topic)}</form>`,
-    done: `<h1>Unsubscribed</h1><p>You will not receive more of this e-mail from ${account}.</p>`,
-    invalid: `<h1>This link does not work</h1><p>It may have been cut short. Copy the whole link from the e-mail, or reply to it with "unsubscribe".</p>`,
-  }[state];
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="robots" content="noindex">
-<title>Unsubscribe</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:4rem auto;padding:0 1rem;color:#1a1a1a}
-button{font:inherit;padding:.6rem 1rem;margin:0 .5rem .5rem 0;border:1px solid #1a1a1a;border-radius:.4rem;background:#fff;cursor:pointer}</style>
-</head><body>${body}</body></html>
-`;
+  const t = (key: TextKey) => text(options, key);
+  if (state === 'invalid') return invalidPage(options);
+  if (state === 'done') {
+    return layout(
+      options,
+      t('unsubscribed_title'),
+      `<p role="status">${t('unsubscribed_text')}</p>${linkTo(options.preferencesUrl, t('change_choice'))}`,
+    );
+  }
+  const topic = options.topic
+    ? `<button class="quiet" name="scope" value="topic">${escapeHtml(say(options.language ?? 'en', 'unsubscribe_topic', { topic: options.topic }))}</button>`
+    : '';
+  return layout(
+    options,
+    t('unsubscribe_title'),
+    `<p>${t('unsubscribe_question')}</p>
+      <form method="post"><button name="scope" value="global">${t('unsubscribe_all')}</button>${topic}</form>
+      ${linkTo(options.preferencesUrl, t('choose_topics'))}`,
+  );
 }
 
-function topicButton(topic: string | null | undefined): string {
-  return topic ? `<button name="scope" value="topic">Only from “${escapeHtml(topic)}”</button>` : '';
+/** What a forged, cut or unknown link shows, with 404. */
+export function invalidPage(options: PageOptions): string {
+  return layout(options, text(options, 'invalid_title'), `<p>${text(options, 'invalid_text')}</p>`);
 }
 
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+/**
+ * The page of topics: one form, no script. It shows what is chosen now, and never the address.
+ * @param saved what was just done, said on top
+ */
+export function preferencesPage(
+  preferences: Pick<Preferences, 'topics' | 'is_stopped'>,
+  options: PageOptions,
+  saved?: 'saved' | 'all_stopped',
+): string {
+  const t = (key: TextKey) => text(options, key);
+  const status = saved
+    ? `<p class="status" role="status">${t(saved === 'saved' ? 'preferences_saved' : 'preferences_all_stopped')}</p>`
+    : '';
+  const stopped = preferences.is_stopped ? `<p class="note">${t('preferences_stopped')}</p>` : '';
+  return layout(
+    options,
+    t('preferences_title'),
+    `${status}<p>${t('preferences_intro')}</p>${stopped}
+    <form method="post">
+      <fieldset><legend>${t('preferences_legend')}</legend>
+        ${preferences.topics.map((topic, index) => topicField(topic, index, t('preferences_everything'))).join('\n        ')}
+      </fieldset>
+      <button name="action" value="save">${t('preferences_save')}</button>
+    </form>
+    <form method="post" class="apart">
+      <p id="none">${t('preferences_none')}</p>
+      <button class="quiet" name="action" value="none" aria-describedby="none">${t('unsubscribe_all')}</button>
+    </form>`,
+  );
+}
+
+function topicField(
+  { id, title, description, is_on }: Preferences['topics'][number],
+  index: number,
+  everything: string,
+) {
+  const described = description === '' ? '' : ` aria-describedby="about-${index}"`;
+  const about =
+    description === '' ? '' : `<span class="about" id="about-${index}">${escapeHtml(description)}</span>`;
+  return `<div class="topic"><input type="checkbox" id="topic-${index}" name="topic" value="${escapeHtml(id ?? '')}"${is_on ? ' checked' : ''}${described}>
+          <div><label for="topic-${index}">${id === null ? everything : escapeHtml(title)}</label>${about}</div></div>`;
+}
+
+/** The page behind the link that confirms. `ask` holds nothing but what is asked for. */
+export function confirmPage(
+  state: 'ask' | 'done' | 'expired',
+  options: PageOptions & { topics?: readonly string[]; days?: number },
+): string {
+  const language = options.language ?? 'en';
+  const t = (key: TextKey) => text(options, key);
+  if (state === 'done')
+    return layout(options, t('confirmed_title'), `<p role="status">${t('confirmed_text')}</p>`);
+  if (state === 'expired') {
+    const expired = escapeHtml(say(language, 'expired_text', { days: options.days ?? 7 }));
+    return layout(options, t('expired_title'), `<p>${expired}</p>`);
+  }
+  const topics = options.topics?.length
+    ? `<p>${escapeHtml(say(language, 'confirm_topics', { topics: options.topics.join(', ') }))}</p>`
+    : '';
+  return layout(
+    options,
+    t('confirm_title'),
+    `<p>${t('confirm_question')}</p>${topics}
+      <form method="post"><button>${t('confirm_button')}</button></form><p class="note">${t('confirm_ignore')}</p>`,
+  );
+}
+
+function text(options: PageOptions, key: TextKey): string {
+  return escapeHtml(say(options.language ?? 'en', key, { account: options.account }));
+}
+
+function linkTo(url: string | undefined, label: string): string {
+  return url === undefined ? '' : `<p><a href="${escapeHtml(url)}">${label}</a></p>`;
 }

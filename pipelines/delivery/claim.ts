@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { emailKeySql } from '../../data/address.ts';
 import { toTimestamp } from '../../data/clock.ts';
 import type { Session } from '../../data/owner/session.ts';
-import { unsubscribeHeaders, unsubscribeLink } from '../consent/links.ts';
-import { permissionsSql, refusalSql } from '../consent/permissions.ts';
+import { preferencesLink, unsubscribeHeaders, unsubscribeLink } from '../consent/links.ts';
+import { permissionParams, permissionsSql, refusalSql } from '../consent/permissions.ts';
 import { projectSecret } from '../consent/secret.ts';
 import {
   batchParams,
@@ -53,7 +54,7 @@ export async function claimBatch(
     const until = toTimestamp(new Date(at.getTime() + (request.lease_seconds ?? leaseSecondsDefault) * 1000));
     const lease = await warehouse.ledger.transaction((tx) => leaseBatch(tx, request, now, until));
     if (!lease) return undefined;
-    const inHand = await warehouse.read((session) => recipientsInHand(session, lease));
+    const inHand = await warehouse.read((session) => recipientsInHand(session, context, lease, now));
     const recipients = inHand.filter((row) => row.refusal === null);
     if (recipients.length < inHand.length || inHand.length === 0) {
       await warehouse.ledger.transaction(async (tx) => {
@@ -124,19 +125,26 @@ function nextBatch(
 }
 
 /** Whom this lease is for, with the reason against each that has come up since the launch. */
-function recipientsInHand(session: Session, { batch, definition }: Lease): Promise<RecipientRow[]> {
+function recipientsInHand(
+  session: Session,
+  { account }: DeliveryContext,
+  { batch, definition }: Lease,
+  now: string,
+): Promise<RecipientRow[]> {
   return session.rows<RecipientRow>(
     `with in_hand as materialized (
-       select *, lower(trim(email)) as email_key from (${recipientStateSql}) where ${inHandSql}),
+       select *, ${emailKeySql('email')} as email_key from (${recipientStateSql}) where ${inHandSql}),
      ${permissionsSql('in_hand')}
      select i.delivery_id, i.contact_id, i.address_key, i.email, i.arm, i.variables, ${refusalSql('p')} as refusal
      from in_hand i join permissions p using (contact_id) order by i.position`,
     {
       ...batchParams(batch),
       lease: batch.lease_id,
-      topic: definition.topic ?? null,
-      message_class: definition.message_class,
-      permitted_at: null,
+      ...permissionParams(account, {
+        messageClass: definition.message_class,
+        topic: definition.topic,
+        askedAt: now,
+      }),
     },
   );
 }
@@ -181,18 +189,15 @@ function describe(
   const { account } = context;
   const secret = projectSecret(context.project);
   const describeRecipient = (row: RecipientRow): ClaimedRecipient => {
-    const link = unsubscribeLink(
-      account.public_url,
-      {
-        delivery_id: row.delivery_id,
-        contact_id: row.contact_id,
-        campaign_id: definition.campaign_id,
-        campaign_run_id: batch.campaign_run_id,
-        address_key: row.address_key,
-        topic: definition.topic ?? null,
-      },
-      secret,
-    );
+    const claims = {
+      delivery_id: row.delivery_id,
+      contact_id: row.contact_id,
+      campaign_id: definition.campaign_id,
+      campaign_run_id: batch.campaign_run_id,
+      address_key: row.address_key,
+      topic: definition.topic ?? null,
+    };
+    const link = unsubscribeLink(account.public_url, claims, secret);
     return {
       delivery_id: row.delivery_id,
       contact_id: row.contact_id,
@@ -200,6 +205,7 @@ function describe(
       arm: row.arm,
       variables: row.variables,
       unsubscribe_url: link,
+      preferences_url: preferencesLink(account.public_url, claims, secret),
       headers: definition.message_class === 'marketing' ? unsubscribeHeaders(link) : {},
     };
   };

@@ -35,6 +35,7 @@ export async function composeBatch(
         account: batch.account,
         recipient: { email: recipient.email },
         unsubscribe_url: recipient.unsubscribe_url,
+        preferences_url: recipient.preferences_url,
       };
       composed.messages.push({
         ...envelope(batch, recipient),

@@ -35,6 +35,7 @@ export interface ClaimedRecipient {
   /** As frozen at launch. */
   variables: Record<string, unknown>;
   unsubscribe_url: string;
+  preferences_url: string;
   headers: Record<string, string>;
 }
 

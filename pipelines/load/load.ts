@@ -43,7 +43,7 @@ export async function loadTable(
   onProgress: (progress: LoadProgress) => void = () => undefined,
 ): Promise<LoadResult> {
   return withStagedFiles(warehouse.project, request.files, (scratch) => {
-    const contract = contractOf(request.table);
+    const contract = request.contract ?? contractOf(request.table);
     // Exclusive rather than one transaction from the start: see `land`.
     return warehouse.loads.exclusive((session) =>
       load(session, warehouse, contract, request, scratch, onProgress),

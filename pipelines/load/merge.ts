@@ -37,7 +37,7 @@ export async function mergeLanding(
   const changed = `${landing.table}_changed`;
   await session.run(
     `create temp table ${matched} as select l.rowid as id, t.rowid as target_id
-     from ${landing.table} l join ${contract.target} t on ${sameKey(contract, 't', 'l')} where l._faults is null`,
+     from ${landing.table} l join ${contract.target} t on ${sameKey(contract, 't', 'l')} where l._faults is null ${sameIfSql(contract, landing)}`,
   );
   const found = await session.one<{ count: number; low: bigint; high: bigint }>(
     `select count(distinct id)::int as count, min(target_id) as low, max(target_id) as high from ${matched}`,
@@ -146,6 +146,10 @@ function sameKey(contract: Contract, left: string, right: string): string {
       return `${left}.${identifier(name)} ${operator} ${right}.${identifier(name)}`;
     })
     .join(' and ');
+}
+
+function sameIfSql({ sameIf }: Contract, { columns }: Landed): string {
+  return sameIf?.columns.every((name) => columns.includes(name)) ? `and ${sameIf.sql('t', 'l')}` : '';
 }
 
 /** What a matched row has after the load, where that is not simply the file's value. */

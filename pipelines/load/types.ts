@@ -1,3 +1,4 @@
+import type { Contract } from './contracts/contract.ts';
 import type { LoadFormat } from './source-file.ts';
 
 /** A staged file (`stageFile`), and what its user calls it. */
@@ -10,6 +11,8 @@ export interface LoadRequest {
   /** A core table, or `suppressions`. */
   table: string;
   files: readonly LoadFile[];
+  /** How the files fill the table; default the table's own contract. For exports of other systems. */
+  contract?: Contract | undefined;
   /** What the rows' `source` is; default each file's base name without extension. Part of the key of rows without an id. */
   source?: string | undefined;
   /** Core name -> file name. Columns of equal names need no mapping. */

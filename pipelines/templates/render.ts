@@ -4,7 +4,7 @@ import type { CompiledTemplate, Cut, RenderedMessage } from './template.ts';
 
 /**
  * Renders one recipient's mail.
- * @param values the contact's variables as nested objects, with `account` and `unsubscribe_url`
+ * @param values the contact's variables as nested objects, with `account`, `unsubscribe_url` and `preferences_url`
  * @throws `template_invalid` where a filter fails or a limit is passed
  */
 export function renderMessage(compiled: CompiledTemplate, values: Record<string, unknown>): RenderedMessage {

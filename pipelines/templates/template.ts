@@ -16,7 +16,7 @@ export const TemplateSchema = Type.Object(
   {
     additionalProperties: false,
     description:
-      'Liquid over the fields of contact_facts, `recipient.email`, `account` and `unsubscribe_url`',
+      'Liquid over the fields of contact_facts, `recipient.email`, `account`, `unsubscribe_url` and `preferences_url`',
   },
 );
 export type MessageTemplate = Static<typeof TemplateSchema>;

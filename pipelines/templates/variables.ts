@@ -2,7 +2,7 @@ import { Output, type Template as LiquidNode, type Liquid } from 'liquidjs';
 import { MallardError } from '../../data/errors.ts';
 import { nearestName } from '../../models/criteria/nearest.ts';
 
-/** Variables that are not fields of a mart: what the account is, the address written to, and the recipient's own link. */
+/** Variables that are not fields of a mart: what the account is, the address written to, and the recipient's own links. */
 export const commonVariables = [
   'account.name',
   'account.postal_address',
@@ -10,6 +10,7 @@ export const commonVariables = [
   'account.from_email',
   'recipient.email',
   'unsubscribe_url',
+  'preferences_url',
 ];
 
 /** The paths that `nodes` take from the context, such as `email.last_30_days.clicks`. Variables set within are not among them. */

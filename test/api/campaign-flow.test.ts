@@ -160,7 +160,7 @@ test('a sender with its own token may claim and report, and read nothing', async
     });
   const { batch } = await claim();
   expect(batch?.recipients).toHaveLength(2);
-  expect(await claim(), 'a leased batch is not handed out twice').toEqual({ batch: null });
+  expect(await claim(), 'a leased batch is not handed out twice').toMatchObject({ batch: null });
   const outcomes = (batch?.recipients ?? []).map(({ delivery_id }) => ({
     delivery_id,
     outcome: 'accepted',
@@ -203,15 +203,34 @@ test('nobody is sent to while all sending is stopped', async () => {
   const server = await prepared();
   const { client } = server;
   await client.request('PUT', '/v1/campaigns/spring', { body: campaign });
-  await client.request('POST', '/v1/campaigns/spring/launch', { body: {} });
-  expect(await client.request('POST', '/v1/sending/stop', { body: {} })).toMatchObject({
-    stopped: true,
-    by: 'local',
+  const sending = { stopped: true, by: 'local', at: '2026-11-02T06:00:00Z', reason: 'a wrong price' };
+  expect(await client.request('POST', '/v1/sending/stop', { body: { reason: 'a wrong price' } })).toEqual(
+    sending,
+  );
+  // Who and why, wherever somebody looks for what happens to a campaign.
+  const plan = await client.request('POST', '/v1/campaigns/spring/plan', { body: {} });
+  expect(plan).toMatchObject({
+    warnings: [expect.stringMatching(/stopped since .* by local: a wrong price/)],
   });
-  expect(
+  const answers = [
+    await client.request('POST', '/v1/campaigns/spring/launch', { body: {} }),
+    await client.request('GET', '/v1/campaign-runs'),
     await client.request('POST', '/v1/delivery/claim', { body: { sender_id: 's', providers: ['file'] } }),
-  ).toEqual({ batch: null });
-  await client.request('POST', '/v1/sending/resume', { body: {} });
+  ];
+  for (const answer of answers) expect(answer).toMatchObject({ sending });
+  expect(answers[2]).toMatchObject({ batch: null });
+  expect(await client.request('GET', '/v1/sending')).toEqual(sending);
+  expect(await runJob('send', sendJob, jobContext(server, client))).toMatchObject({
+    result: { accepted: 0 },
+  });
+  await client.request('POST', '/v1/sending/resume', { body: { by: 'ann', reason: 'corrected' } });
+  const audit = await server.mallard.warehouse.read((session) =>
+    session.rows(`select actor, action, detail from ops.audit_log where subject = 'sending' order by rowid`),
+  );
+  expect(audit).toEqual([
+    { actor: 'local', action: 'sending stopped', detail: { reason: 'a wrong price' } },
+    { actor: 'ann', action: 'sending resumed', detail: { reason: 'corrected' } },
+  ]);
   expect(await runJob('send', sendJob, jobContext(server, client))).toMatchObject({
     result: { accepted: 2 },
   });

@@ -51,9 +51,13 @@ test('only these are open to everybody', async () => {
       .map(([method]) => `${method.toUpperCase()} ${path}`),
   );
   expect(open.toSorted()).toEqual([
+    'GET /c/{token}',
     'GET /health',
+    'GET /p/{token}',
     'GET /ready',
     'GET /u/{token}',
+    'POST /c/{token}',
+    'POST /p/{token}',
     'POST /u/{token}',
     'POST /v1/webhooks/sendgrid',
   ]);

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { ApiClient } from '../../client.ts';
 import { asOfOf, inSession, wholeNumber, type Cli } from '../cli.ts';
+import { byOption, definedOnly } from './consent.ts';
 import { note, printJson, printLine, printTable, type Row, type Streams } from '../output.ts';
 import { usage, type GlobalOptions } from '../session.ts';
 import { idOf, readObject } from './segments.ts';
@@ -72,6 +73,7 @@ export function campaignCommands(program: Command, { streams }: Cli): void {
         });
         if (options.json) return printJson(streams, run);
         printTable(streams, [runSummary(run)]);
+        noteStopped(streams, run['sending'] as Sending);
         if (serverUrl === undefined)
           note(streams, 'No server runs: send with `mallard jobs run send`, or start `mallard serve`.');
       }),
@@ -105,11 +107,12 @@ export function campaignCommands(program: Command, { streams }: Cli): void {
     .argument('[campaign_id]')
     .action(
       inSession(async ({ client }, options, id?: string) => {
-        const answer = await client.request<{ runs: Row[] }>('GET', '/v1/campaign-runs', {
+        const answer = await client.request<{ runs: Row[]; sending: Sending }>('GET', '/v1/campaign-runs', {
           query: { campaign_id: id },
         });
         if (options.json) return printJson(streams, answer.runs);
         printTable(streams, answer.runs.map(runSummary));
+        noteStopped(streams, answer.sending);
       }),
     );
 
@@ -154,16 +157,45 @@ export function sendingCommands(program: Command, { streams }: Cli): void {
     program
       .command(name)
       .description(description)
+      .option('--reason <text>', 'why, for everybody who asks')
+      .addOption(byOption())
+      .addHelpText('after', `\nExample: mallard ${name} --reason "the price in the mail is wrong"`)
       .action(
-        inSession(async ({ client }, options) => {
-          const state = await client.request<{ stopped: boolean }>('POST', `/v1/sending/${path}`, {
-            body: {},
+        inSession<{ reason?: string; by?: string }>(async ({ client }, { json, reason, by }) => {
+          const state = await client.request<Sending>('POST', `/v1/sending/${path}`, {
+            body: definedOnly({ reason, by }),
           });
-          if (options.json) return printJson(streams, state);
-          printLine(streams, state.stopped ? 'Sending is stopped.' : 'Sending goes on.');
+          if (json) return printJson(streams, state);
+          printLine(streams, sendingLine(state));
         }),
       );
   }
+  program
+    .command('sending')
+    .description('Whether all sending is stopped, by whom and why')
+    .action(
+      inSession(async ({ client }, options) => {
+        const state = await client.request<Sending>('GET', '/v1/sending');
+        if (options.json) return printJson(streams, state);
+        printLine(streams, sendingLine(state));
+      }),
+    );
+}
+
+interface Sending {
+  stopped: boolean;
+  by: string | null;
+  at: string | null;
+  reason: string | null;
+}
+
+function sendingLine({ stopped, by, at, reason }: Sending): string {
+  if (by === null) return 'Sending goes on; nobody ever stopped it.';
+  return `${stopped ? 'All sending is stopped' : 'Sending goes on'} since ${at}, by ${by}: ${reason ?? 'no reason given'}.`;
+}
+
+function noteStopped(streams: Streams, sending: Sending): void {
+  if (sending.stopped) note(streams, `Warning: ${sendingLine(sending)}`);
 }
 
 /** A run by its own id, or the last one of a campaign. Throws `bad_usage` where the campaign has none. */

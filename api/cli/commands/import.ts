@@ -9,11 +9,13 @@ import { removeStaged } from '../../../pipelines/load/stage.ts';
 import { inSession, type Cli } from '../cli.ts';
 import { note, printJson, printLine, printTable, type Row, type Streams } from '../output.ts';
 import type { CliSession } from '../session.ts';
+import { suppressionImport } from './import-suppressions.ts';
 import { stageWithBar } from './load.ts';
 
 export function importCommands(program: Command, cli: Cli): void {
   const parent = program.command('import').description('Bring everything over from another system');
   for (const system of Object.keys(systems) as SystemName[]) systemCommand(parent, system, cli);
+  suppressionImport(parent, cli);
 }
 
 function systemCommand(parent: Command, system: SystemName, { streams }: Cli): void {

@@ -71,6 +71,11 @@ export interface Contract {
   readonly references?: readonly Reference[];
   /** `email` finds the contact where the row names none. */
   readonly resolvesContact?: boolean;
+  /** SQL over `known`, a row of the target, and `arrived`, one of the file with the same key: whether they say the same. Default: yes. */
+  readonly sameIf?: {
+    readonly columns: readonly string[];
+    readonly sql: (known: string, arrived: string) => string;
+  };
   /** Fields whose changes are kept, and where. */
   readonly history?: { readonly table: string; readonly fields: readonly string[] };
 }

@@ -1,4 +1,5 @@
 import { addressKeySql } from '../../../data/address.ts';
+import { stillStandsSql } from '../../consent/suppressions.ts';
 import { text, timestamp, type Contract } from './contract.ts';
 
 /**
@@ -10,6 +11,8 @@ export const suppressions: Contract = {
   target: 'ops.suppressions',
   kind: 'log',
   key: ['address_key', 'channel', 'scope', 'reason'],
+  // Who took an unsubscribe back and says it again must be heard. A file without times cannot tell, and changes nothing.
+  sameIf: { columns: ['suppressed_at'], sql: stillStandsSql },
   policy: 'freeze',
   oneOf: ['email', 'address_key'],
   columns: [
@@ -40,5 +43,6 @@ export const suppressions: Contract = {
     }),
     text('detail'),
     timestamp('suppressed_at', { default: '$now' }),
+    text('actor'),
   ],
 };

@@ -1,13 +1,15 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { Value } from 'typebox/value';
 import { describe, expect, test } from 'vitest';
+import { AccountSchema, type Account, type ConsentSettings } from '../../../data/account.ts';
 import { addressKey } from '../../../data/address.ts';
 import { Project } from '../../../data/project.ts';
 import type { Warehouse } from '../../../data/owner/warehouse.ts';
 import { unsubscribeHeaders, unsubscribeLink, unsubscribePath } from '../../../pipelines/consent/links.ts';
 import { unsubscribePage } from '../../../pipelines/consent/page.ts';
-import { permissionsSql, refusalSql } from '../../../pipelines/consent/permissions.ts';
+import { permissionParams, permissionsSql, refusalSql } from '../../../pipelines/consent/permissions.ts';
 import { projectSecret } from '../../../pipelines/consent/secret.ts';
 import { addSuppressions } from '../../../pipelines/consent/suppressions.ts';
 import {
@@ -15,10 +17,12 @@ import {
   unsubscribeToken,
   type UnsubscribeClaims,
 } from '../../../pipelines/consent/token.ts';
+import { pickLanguage, say, texts, type TextKey } from '../../../pipelines/consent/texts.ts';
 import { recordUnsubscribe } from '../../../pipelines/consent/unsubscribe.ts';
 import { openTestWarehouse, tempFolder } from '../../support.ts';
 
 const secret = 'a secret of the tests';
+const defaultAccount = Value.Default(AccountSchema, {}) as Account;
 const claims: UnsubscribeClaims = {
   delivery_id: 'd1',
   contact_id: 'c1',
@@ -91,7 +95,12 @@ type Consent = [
 async function permissions(
   warehouse: Warehouse,
   consents: Consent[],
-  params: { topic?: string; message_class?: 'marketing' | 'transactional'; permitted_at?: string } = {},
+  params: {
+    topic?: string;
+    message_class?: 'marketing' | 'transactional';
+    permitted_at?: string;
+    consent?: Partial<ConsentSettings>;
+  } = {},
 ): Promise<Record<string, string | null>> {
   await warehouse.loads.transaction(async (tx) => {
     for (const [id, contact, email, topic, status, at] of consents) {
@@ -106,11 +115,15 @@ async function permissions(
     s.rows<{ contact_id: string; refusal: string | null }>(
       `with recipients as (select contact_id, email_key, sha256(email_key) as address_key from core.contacts), ${permissionsSql('recipients')}
        select contact_id, ${refusalSql('p')} as refusal from permissions p order by contact_id`,
-      {
-        topic: params.topic ?? null,
-        message_class: params.message_class ?? 'marketing',
-        permitted_at: params.permitted_at ?? null,
-      },
+      permissionParams(
+        { consent: { ...defaultAccount.consent, ...params.consent } },
+        {
+          messageClass: params.message_class ?? 'marketing',
+          topic: params.topic,
+          askedAt: '2026-11-02T06:00:00',
+          permittedAt: params.permitted_at ?? null,
+        },
+      ),
     ),
   );
   return Object.fromEntries(rows.map((row) => [row.contact_id, row.refusal]));
@@ -217,6 +230,186 @@ describe('permissions', () => {
       c4: null,
     });
   });
+});
+
+describe('what the account has decided', () => {
+  test('assumed: none recorded may be written to, a withdrawal still stops', async () => {
+    const warehouse = await withContacts();
+    await permissions(warehouse, [['1', 'c3', null, null, 'withdrawn', '2026-01-01']]);
+    expect(await permissions(warehouse, [], { consent: { marketing: 'assumed' } })).toEqual({
+      c1: null,
+      c2: null,
+      c3: 'consent_withdrawn',
+      c4: null,
+    });
+  });
+
+  test('transactional mails ask for their own purpose, if at all', async () => {
+    const warehouse = await withContacts();
+    await permissions(warehouse, [['1', 'c1', null, null, 'granted', '2026-01-01']]);
+    const asked = (transactional: ConsentSettings['transactional']) =>
+      permissions(warehouse, [], { message_class: 'transactional', consent: { transactional } });
+    expect(await asked('ignored')).toMatchObject({ c1: null, c3: null });
+    expect(await asked('assumed')).toMatchObject({ c1: null, c3: null });
+    // Consent to marketing is none to anything else.
+    expect(await asked('needed')).toMatchObject({ c1: 'no_consent', c3: 'no_consent' });
+  });
+
+  test('double opt-in: a form alone is pending, takes nothing away, and a request waits until its link expires', async () => {
+    const warehouse = await withContacts();
+    const consent = { double_opt_in: true };
+    await permissions(warehouse, [
+      ['1', 'c1', null, null, 'granted', '2026-01-01'],
+      ['2', 'c1', null, null, 'granted', '2026-02-01'],
+      ['3', 'c3', null, null, 'granted', '2026-02-01'],
+    ]);
+    await warehouse.loads.transaction((tx) =>
+      tx.run(`update core.consent_events set method = 'single_opt_in' where consent_event_id in ('2', '3')`),
+    );
+    expect(await permissions(warehouse, [], { consent })).toMatchObject({ c1: null, c3: 'consent_pending' });
+    expect(await permissions(warehouse, [])).toMatchObject({ c1: null, c3: null });
+
+    await warehouse.ledger.transaction((tx) =>
+      tx.run(
+        `insert into ops.consent_requests (request_id, address_key, channel, purpose, topics, language, requested_at, expires_at, updated_at)
+         values ('r1', $1, 'email', 'marketing', '["news"]', 'en', '2026-10-30', '2026-11-06', '2026-10-30'),
+                ('r2', $2, 'email', 'marketing', '[]', 'en', '2026-10-01', '2026-10-08', '2026-10-01')`,
+        [addressKey('cleo@example.com'), addressKey('dan@example.com')],
+      ),
+    );
+    await warehouse.loads.transaction((tx) =>
+      tx.run(
+        `insert into core.contacts (contact_id, email, email_key, source, recorded_at)
+         select id, email, email, 't', '2026-01-01' from (values ('c5', 'cleo@example.com'), ('c6', 'dan@example.com')) v(id, email)`,
+      ),
+    );
+    expect(await permissions(warehouse, [], { topic: 'news' })).toMatchObject({
+      c5: 'consent_pending',
+      c6: 'no_consent',
+    });
+    expect(await permissions(warehouse, [], { topic: 'offers' })).toMatchObject({ c5: 'no_consent' });
+    expect(await permissions(warehouse, [], { permitted_at: '2026-10-05' })).toMatchObject({
+      c5: 'no_consent',
+      c6: 'consent_pending',
+    });
+  });
+});
+
+describe('permissions follow merges', () => {
+  /** b1 and b2 are one person (b1), with two addresses; b3 shares b2's address and is somebody else's record. */
+  async function merged() {
+    const { warehouse } = await openTestWarehouse();
+    await warehouse.loads.transaction(async (tx) => {
+      await tx.run(
+        `insert into core.contacts (contact_id, email, email_key, source, recorded_at)
+         select id, email, email, 't', '2026-01-01'
+         from (values ('b1', 'one@example.com'), ('b2', 'two@example.com'), ('b3', 'two@example.com'), ('b4', 'four@example.com')) v(id, email)`,
+      );
+      await tx.run(
+        `insert into core.contact_canonicals (contact_id, canonical_contact_id, recorded_at, superseded_at)
+         values ('b2', 'b1', '2026-01-01', null), ('b4', 'b1', '2026-01-01', '2026-01-02')`,
+      );
+    });
+    return warehouse;
+  }
+  const suppress = (warehouse: Warehouse, email: string, reason: 'unsubscribed' | 'bounced' | 'complained') =>
+    warehouse.ledger.transaction((tx) =>
+      addSuppressions(
+        tx,
+        [
+          {
+            address_key: addressKey(email),
+            scope: 'global',
+            reason,
+            detail: null,
+            suppressed_at: '2026-02-01',
+            source: 't',
+          },
+        ],
+        '2026-02-01',
+      ),
+    );
+
+  test.each([
+    ['by the canonical contact', 'b1', null],
+    ['by the merged contact', 'b2', null],
+    ['by the canonical’s address', null, 'one@example.com'],
+    ['by the merged one’s address', null, 'two@example.com'],
+  ])('consent given %s counts for both, and so does its withdrawal', async (_how, contact, email) => {
+    const warehouse = await merged();
+    expect(
+      await permissions(warehouse, [['1', contact, email, null, 'granted', '2026-01-01']]),
+    ).toMatchObject({ b1: null, b2: null, b4: 'no_consent' });
+    expect(
+      await permissions(warehouse, [['2', contact, email, null, 'withdrawn', '2026-02-01']]),
+    ).toMatchObject({ b1: 'consent_withdrawn', b2: 'consent_withdrawn', b4: 'no_consent' });
+  });
+
+  test('the latest word of the whole group decides, whoever of it said it', async () => {
+    const warehouse = await merged();
+    await permissions(warehouse, [
+      ['1', 'b1', null, null, 'granted', '2026-01-01'],
+      ['2', null, 'two@example.com', null, 'withdrawn', '2026-02-01'],
+    ]);
+    expect(await permissions(warehouse, [])).toMatchObject({
+      b1: 'consent_withdrawn',
+      b2: 'consent_withdrawn',
+    });
+    expect(await permissions(warehouse, [['3', 'b2', null, null, 'granted', '2026-03-01']])).toMatchObject({
+      b1: null,
+      b2: null,
+    });
+  });
+
+  test('a suppression of one address holds for the person’s other, but for a bounce, which is the mailbox’s', async () => {
+    const warehouse = await merged();
+    await permissions(warehouse, [['1', 'b1', null, null, 'granted', '2026-01-01']]);
+    await suppress(warehouse, 'two@example.com', 'bounced');
+    expect(await permissions(warehouse, [])).toMatchObject({ b1: null, b2: 'suppressed_bounced' });
+    await suppress(warehouse, 'two@example.com', 'complained');
+    expect(await permissions(warehouse, [])).toMatchObject({ b1: 'suppressed_complained' });
+  });
+
+  test('a merge that was undone counts no more', async () => {
+    const warehouse = await merged();
+    await warehouse.loads.transaction((tx) =>
+      tx.run(`update core.contact_canonicals set superseded_at = '2026-01-03' where contact_id = 'b2'`),
+    );
+    expect(await permissions(warehouse, [['1', 'b2', null, null, 'granted', '2026-01-01']])).toMatchObject({
+      b1: 'no_consent',
+      b2: null,
+    });
+  });
+});
+
+describe('texts', () => {
+  const placeholders = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
+
+  test('every language has every text, with the same placeholders, and all of them are filled in', () => {
+    const keys = Object.keys(texts.en) as TextKey[];
+    for (const [language, own] of Object.entries(texts)) {
+      expect(Object.keys(own), language).toEqual(keys);
+      for (const key of keys)
+        expect([key, ...placeholders(own[key])]).toEqual([key, ...placeholders(texts.en[key])]);
+    }
+    const values = { account: 'A', topic: 'T', topics: 'T, U', days: 7 };
+    for (const key of keys) expect(say('fr', key, values)).not.toContain('{');
+  });
+
+  test.each([
+    ['de-AT', 'fr', 'en', 'de'],
+    ['DE_at', undefined, 'en', 'de'],
+    [null, 'fr-CH, fr;q=0.9, en;q=0.8', 'de', 'fr'],
+    [null, 'es, en;q=0.3, de;q=0.7', 'fr', 'de'],
+    [null, 'de;q=0, es', 'fr', 'fr'],
+    ['xx', undefined, 'xx', 'en'],
+    ['constructor', undefined, 'toString', 'en'],
+  ])(
+    'of a person’s %j, a browser’s %j and an account’s %j it picks %j',
+    (known, accept, account, language) => {
+      expect(pickLanguage(known, accept, account)).toBe(language);
+    },
+  );
 });
 
 describe('unsubscribing', () => {

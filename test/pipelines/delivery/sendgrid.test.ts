@@ -80,6 +80,7 @@ async function messages(
       arm: null,
       variables: { first_name: `Name <${i}>`, clicks: i, ...change(i) },
       unsubscribe_url: `http://127.0.0.1:3000/u/token${i}`,
+      preferences_url: `http://127.0.0.1:3000/p/token${i}`,
       headers: {
         'List-Unsubscribe': `<http://127.0.0.1:3000/u/token${i}>`,
         'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
