@@ -2,7 +2,7 @@ import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/typ
 import Fastify, { type FastifyServerOptions } from 'fastify';
 import type { Mallard } from '../pipelines/context.ts';
 import { TokenStore } from './access/tokens.ts';
-import type { App, RouteContext, TriggerJob } from './context.ts';
+import type { App, RequestCompaction, RouteContext, TriggerJob } from './context.ts';
 import { auditWrites } from './plugins/audit.ts';
 import { guardRoutes } from './plugins/auth.ts';
 import { documentRoutes } from './plugins/openapi.ts';
@@ -22,6 +22,8 @@ export interface AppOptions {
   env?: Readonly<Record<string, string | undefined>>;
   /** Default: no scheduler here. */
   triggerJob?: TriggerJob;
+  /** Default: nobody here can. */
+  requestCompaction?: RequestCompaction;
   /** Fails an answer that does not keep to its schema. For tests; default false. */
   checkAnswers?: boolean;
 }
@@ -38,6 +40,7 @@ export function buildApp(options: AppOptions): App {
     tokens,
     env: options.env ?? process.env,
     triggerJob: options.triggerJob,
+    requestCompaction: options.requestCompaction,
   };
 
   const app: App = Fastify({

@@ -22,6 +22,9 @@ export type App = FastifyInstance<
 /** Starts a job of the timetable now. Present where a scheduler runs in this process. */
 export type TriggerJob = (job: string) => Promise<void>;
 
+/** Closes the file, compacts it and opens it again, soon. Present where a server runs that can. */
+export type RequestCompaction = () => void;
+
 /** What every route may use. */
 export interface RouteContext {
   mallard: Mallard;
@@ -29,6 +32,7 @@ export interface RouteContext {
   /** The environment, for secrets (webhook keys); never the whole of it to a client. */
   env: Readonly<Record<string, string | undefined>>;
   triggerJob: TriggerJob | undefined;
+  requestCompaction: RequestCompaction | undefined;
 }
 
 /** One resource: registers its routes on `app`. */

@@ -5,7 +5,7 @@ import type { Mallard } from '../pipelines/context.ts';
 import { isLoopbackHost } from './access/loopback.ts';
 import { TokenStore } from './access/tokens.ts';
 import { buildApp } from './app.ts';
-import type { App, TriggerJob } from './context.ts';
+import type { App, RequestCompaction, TriggerJob } from './context.ts';
 
 export interface ServeOptions {
   mallard: Mallard;
@@ -15,6 +15,7 @@ export interface ServeOptions {
   port?: number;
   logger?: FastifyServerOptions['logger'];
   triggerJob?: TriggerJob;
+  requestCompaction?: RequestCompaction;
 }
 
 export interface Server {
@@ -42,6 +43,7 @@ export async function serve({
   port = 3000,
   logger,
   triggerJob,
+  requestCompaction,
 }: ServeOptions): Promise<Server> {
   const tokens = new TokenStore(mallard.warehouse);
   await tokens.load();
@@ -61,6 +63,7 @@ export async function serve({
     internalToken,
     ...(logger === undefined ? {} : { logger }),
     ...(triggerJob ? { triggerJob } : {}),
+    ...(requestCompaction ? { requestCompaction } : {}),
   });
   try {
     await app.listen({ host, port });

@@ -113,6 +113,13 @@ export const AccountSchema = Type.Object(
     from_email: Type.String({ default: 'hello@example.com' }),
     public_url: Type.String({ default: 'http://127.0.0.1:3000', description: 'the base of links in mails' }),
     identity: IdentitySchema,
+    erasure_compaction_days: Type.Integer({
+      default: 7,
+      minimum: 0,
+      maximum: 30,
+      description:
+        'days after which the bytes of a forgotten person must be out of the database file; 0: at once. The server stops answering for the seconds it takes to copy the file',
+    }),
     report_recipients: Type.Array(Type.String(), { default: ['manager@example.com'] }),
     language: Type.String({
       default: 'en',

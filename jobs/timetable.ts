@@ -1,7 +1,7 @@
 import { CronExpressionParser } from 'cron-parser';
 
 /** The files of jobs/workers/. */
-export type WorkerName = 'ingest' | 'build' | 'evaluate' | 'send' | 'reconcile' | 'reports';
+export type WorkerName = 'ingest' | 'build' | 'evaluate' | 'send' | 'reconcile' | 'reports' | 'compact';
 
 export interface TimetableEntry {
   /** What job_runs know it by. */
@@ -73,6 +73,14 @@ export function buildTimetable(timeZone: string, reports: readonly ScheduledRepo
       job: 'reconcile',
       worker: 'reconcile',
       cron: '13 * * * *',
+      time_zone: timeZone,
+      catch_up: false,
+      timeout_ms: hourMs,
+    },
+    {
+      job: 'compact',
+      worker: 'compact',
+      cron: '37 * * * *',
       time_zone: timeZone,
       catch_up: false,
       timeout_ms: hourMs,

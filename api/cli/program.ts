@@ -7,6 +7,7 @@ import { campaignCommands, sendingCommands } from './commands/campaigns.ts';
 import { contactCommands } from './commands/contacts.ts';
 import { importCommands } from './commands/import.ts';
 import { consentCommands, suppressionCommands } from './commands/consent.ts';
+import { compactCommand } from './commands/contact-rights.ts';
 import { jobCommands } from './commands/jobs.ts';
 import { loadCommand } from './commands/load.ts';
 import { modelCommands } from './commands/models.ts';
@@ -70,6 +71,7 @@ function programFor(cli: Cli, environment: Environment): Command {
   reportCommands(program, cli);
   jobCommands(program, cli);
   tokenCommands(program, cli);
+  compactCommand(program, cli);
   throwInsteadOfExit(program);
   return program;
 }

@@ -3,6 +3,7 @@ import { campaignRunRoutes } from './campaign-runs.ts';
 import { campaignRoutes } from './campaigns.ts';
 import { consentRoutes } from './consent.ts';
 import { contactRoutes } from './contacts.ts';
+import { contactRightsRoutes } from './contact-rights.ts';
 import { deliveryRoutes } from './delivery.ts';
 import { healthRoutes } from './health.ts';
 import { importRoutes } from './imports.ts';
@@ -42,4 +43,5 @@ export const resources: readonly Routes[] = [
   consentRoutes,
   suppressionRoutes,
   importSuppressionRoutes,
+  contactRightsRoutes,
 ];

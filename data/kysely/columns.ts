@@ -195,4 +195,9 @@ export const columns = {
     created_at: 'timestamp not null', expires_at: 'timestamp', revoked_at: 'timestamp' },
   'ops.audit_log': {
     actor: 'varchar', action: 'varchar not null', subject: 'varchar', detail: 'json', occurred_at: 'timestamp not null' },
+  'ops.erasures': {
+    erasure_id: 'varchar not null', address_keys: 'varchar[] not null', contact_keys: 'varchar[] not null',
+    salt: 'varchar', status: 'varchar not null', counts: 'json', requested_by: 'varchar', reason: 'varchar',
+    requested_at: 'timestamp not null', completed_at: 'timestamp', compact_by: 'timestamp',
+    compacted_at: 'timestamp' },
 } as const;

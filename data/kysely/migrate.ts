@@ -5,6 +5,7 @@ import * as core from '../migrations/0001_core.ts';
 import * as martOps from '../migrations/0002_mart_ops.ts';
 import * as versions from '../migrations/0003_versions.ts';
 import * as consent from '../migrations/0004_consent.ts';
+import * as rights from '../migrations/0005_rights.ts';
 import { kyselyOn } from './dialect.ts';
 
 /** A migration goes forward only. */
@@ -16,6 +17,7 @@ export const migrations: Readonly<Record<string, ForwardMigration>> = {
   '0002_mart_ops': martOps,
   '0003_versions': versions,
   '0004_consent': consent,
+  '0005_rights': rights,
 };
 
 /**

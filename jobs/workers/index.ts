@@ -9,6 +9,7 @@ const loaders: Record<WorkerName, () => Promise<{ job: Job }>> = {
   send: () => import('./send.ts'),
   reconcile: () => import('./reconcile.ts'),
   reports: () => import('./reports.ts'),
+  compact: () => import('./compact.ts'),
 };
 
 export const workerNames = Object.keys(loaders) as WorkerName[];

@@ -1,6 +1,14 @@
 import type { Session } from '../../data/owner/session.ts';
 
-export const suppressionReasons = ['unsubscribed', 'bounced', 'complained', 'manual', 'imported'] as const;
+/** `forgotten`: the person was erased (pipelines/rights); it stands for every mail, transactional ones too. */
+export const suppressionReasons = [
+  'unsubscribed',
+  'bounced',
+  'complained',
+  'manual',
+  'imported',
+  'forgotten',
+] as const;
 export type SuppressionReason = (typeof suppressionReasons)[number];
 
 export interface Suppression {

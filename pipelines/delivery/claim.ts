@@ -124,7 +124,10 @@ function nextBatch(
   );
 }
 
-/** Whom this lease is for, with the reason against each that has come up since the launch. */
+/**
+ * Whom this lease is for, with the reason against each that has come up since the launch. An audience has no row to send
+ * without an address, but for somebody who was forgotten since (pipelines/rights).
+ */
 function recipientsInHand(
   session: Session,
   { account }: DeliveryContext,
@@ -135,7 +138,8 @@ function recipientsInHand(
     `with in_hand as materialized (
        select *, ${emailKeySql('email')} as email_key from (${recipientStateSql}) where ${inHandSql}),
      ${permissionsSql('in_hand')}
-     select i.delivery_id, i.contact_id, i.address_key, i.email, i.arm, i.variables, ${refusalSql('p')} as refusal
+     select i.delivery_id, i.contact_id, i.address_key, i.email, i.arm, i.variables,
+       case when i.email is null then 'suppressed_forgotten' else ${refusalSql('p')} end as refusal
      from in_hand i join permissions p using (contact_id) order by i.position`,
     {
       ...batchParams(batch),

@@ -4,6 +4,7 @@ import { toTimestamp } from '../../data/clock.ts';
 import type { Session } from '../../data/owner/session.ts';
 import type { Warehouse } from '../../data/owner/warehouse.ts';
 import { addSuppressions, type Suppression, type SuppressionReason } from '../consent/suppressions.ts';
+import { forgottenAmong } from '../rights/late-events.ts';
 import { appendRows } from './append.ts';
 import type { EmailEventRow, EventBatch, EventReject } from './email-events.ts';
 import type { FindRecipient } from './intake-recipients.ts';
@@ -35,7 +36,12 @@ export async function writeEvents(
   const rows = distinct.map((row) => withRecipient(row, find(row)));
   const rejects = batches.flatMap((batch) => batch.rejects);
   const inserted = await warehouse.ledger.transaction(async (tx) => {
-    const fresh = await insertEvents(tx, rows, now);
+    const isForgotten = await forgottenAmong(tx, warehouse.project, rows);
+    const fresh = await insertEvents(
+      tx,
+      rows.map((row) => (isForgotten(row) ? withoutPerson(row) : row)),
+      now,
+    );
     await appendRows(
       tx,
       'core.consent_events',
@@ -157,8 +163,24 @@ function suppressionReason(row: EmailEventRow): SuppressionReason | undefined {
   return row.event_type === 'unsubscribed' || row.event_type === 'complained' ? row.event_type : undefined;
 }
 
+/** Of somebody who was forgotten since: the event counts for its campaign, and says of nobody that it was theirs. */
+function withoutPerson(row: StoredRow): StoredRow {
+  return {
+    ...row,
+    contact_id: null,
+    email: null,
+    delivery_id: null,
+    recipient_key: null,
+    url: null,
+    reason: null,
+    ip: null,
+    user_agent: null,
+  };
+}
+
 /** Who unsubscribes or complains withdraws consent. */
 function withdrawalOf(row: StoredRow, now: Date) {
+  if (row.contact_id === null && row.email === null) return [];
   if (row.event_type !== 'unsubscribed' && row.event_type !== 'complained') return [];
   return [
     {

@@ -53,6 +53,7 @@ test('each report with a schedule has a job of its own', () => {
     'evaluate',
     'send',
     'reconcile',
+    'compact',
     'report:weekly',
   ]);
   expect(timetable.at(-1)).toMatchObject({

@@ -2,6 +2,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { DateTime } from 'luxon';
 import { inSession, wholeNumber, type Cli } from '../cli.ts';
 import { note, printJson, printLine, printTable, type Row, type Streams } from '../output.ts';
+import { contactRightsCommands } from './contact-rights.ts';
 
 interface Shown {
   contact_id: string;
@@ -17,7 +18,8 @@ interface Shown {
   previous: string | null;
 }
 
-export function contactCommands(program: Command, { streams }: Cli): void {
+export function contactCommands(program: Command, cli: Cli): void {
+  const { streams } = cli;
   const contacts = program
     .command('contacts')
     .description('People: who is who, and everything known about one');
@@ -150,6 +152,8 @@ export function contactCommands(program: Command, { streams }: Cli): void {
         );
       }),
     );
+
+  contactRightsCommands(contacts, cli);
 }
 
 function printPerson(streams: Streams, person: Shown): void {
