@@ -76,6 +76,8 @@ function withdrawal(
 ) {
   return {
     consent_event_id: `unsubscribe_${claims.delivery_id}_${topic ?? 'global'}_${now}`,
+    // Just asked for, in the same transaction.
+    is_new: true,
     channel: 'email',
     purpose: 'marketing',
     topic,
@@ -89,15 +91,23 @@ function withdrawal(
   };
 }
 
-/** Whether the same was withdrawn before and nothing of it granted since. */
+/**
+ * Whether the same was withdrawn before and nothing of it granted since. Two scans, each with one equality that DuckDB takes
+ * into the scan: with `or` between them it took 39 ms among a million events, on the lane that webhooks wait for.
+ */
 async function isWithdrawn(tx: Session, person: Person, topic: string | null): Promise<boolean> {
+  const said = (column: string, value: string) =>
+    `select status, topic, occurred_at, channel, purpose from core.consent_events where ${column} = ${value}`;
   const row = await tx.one<{ is_withdrawn: boolean }>(
     `select coalesce(max(occurred_at) filter (status = 'withdrawn' and topic is not distinct from $topic::varchar)
          > coalesce(max(occurred_at) filter (status = 'granted'), timestamp '0001-01-01'), false) as is_withdrawn
-     from core.consent_events
-     where channel = 'email' and purpose = 'marketing' and ($topic::varchar is null or topic is null or topic = $topic)
-       and (contact_id = $contact::varchar or email_key = $email_key::varchar)`,
-    { topic, contact: person.contact_id, email_key: person.email === null ? null : emailKey(person.email) },
+     from (${said('contact_id', '$contact::varchar')} union all ${said('email_key', '$email_key::varchar')})
+     where channel = 'email' and purpose = 'marketing' and ($topic::varchar is null or topic is null or topic = $topic)`,
+    {
+      topic,
+      contact: person.contact_id,
+      email_key: person.email === null ? null : emailKey(person.email),
+    },
   );
   return row?.is_withdrawn ?? false;
 }
