@@ -90,6 +90,7 @@ const explanations: Readonly<Record<string, string>> = {
   invalid_email: 'Its e-mail address cannot be delivered to.',
   duplicate_address: 'Another contact of the audience has the same address, and got the mail.',
   no_consent: 'No consent to marketing e-mail is recorded.',
+  consent_pending: 'It has yet to confirm its consent to marketing e-mail.',
   consent_withdrawn: 'Its consent to marketing e-mail was withdrawn.',
   render_failed: 'The mail would have a hole: a variable it needs is empty for this contact.',
 };

@@ -275,3 +275,24 @@ test('what is none of them is refused with its columns; a time that cannot be re
     '2026-11-02T06:00:00Z',
   ]);
 });
+
+test('an unsubscribe that was taken back is imported anew if it came after that, and not from an old file', async () => {
+  const { load, kept, warehouse } = await open();
+  const csv = (at: number) => `email,created\nann@example.com,${at}\n`;
+  await load('unsubscribes.csv', csv(1443651141));
+  await warehouse.ledger.transaction((tx) =>
+    tx.run(
+      `insert into ops.suppression_lifts (address_key, channel, scope, lifted_at, consent_event_id, source, recorded_at)
+       values ($1, 'email', 'global', '2020-01-01', 'e1', 't', '2020-01-01')`,
+      [addressKey('ann@example.com')],
+    ),
+  );
+  expect(counts(await load('unsubscribes.csv', csv(1443651141)))).toEqual([1, 0, 0, 1, 0]);
+  const later = csv(Date.parse('2024-01-01T00:00:00Z') / 1000);
+  expect(counts(await load('unsubscribes.csv', later))).toEqual([1, 1, 0, 0, 0]);
+  expect(counts(await load('unsubscribes.csv', later))).toEqual([1, 0, 0, 1, 0]);
+  expect((await kept()).map((one) => one['suppressed_at'])).toEqual([
+    '2015-09-30T22:12:21Z',
+    '2024-01-01T00:00:00Z',
+  ]);
+});
