@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { IANAZone } from 'luxon';
 import { parse } from 'yaml';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
-import { MallardError } from './errors.ts';
+import { errorMessage, MallardError } from './errors.ts';
 import type { Project } from './project.ts';
 
 /** Who counts as one person (pipelines/identity). */
@@ -140,16 +141,39 @@ export function readAccount(project: Project): Account {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-  const settings: unknown = Value.Default(AccountSchema, parse(text) ?? {});
+  const settings: unknown = Value.Default(AccountSchema, parsed(project, text) ?? {});
   if (Value.Check(AccountSchema, settings)) {
+    checkTimeZone(project, settings);
     checkTopics(project, settings);
     return settings;
   }
   const [first] = Value.Errors(AccountSchema, settings);
   throw new MallardError(
     'bad_request',
-    `${project.accountFile}: ${first?.instancePath ?? ''} ${first?.message ?? 'is not valid'}.`,
+    `${project.accountFile}: ${first?.instancePath ?? ''} ${problemOf(first?.message)}.`,
   );
+}
+
+/** TypeBox's word for a field that the schema does not have says nothing to who wrote it. */
+function problemOf(message = 'is not valid'): string {
+  return message === 'schema is false' ? 'is no setting of an account' : message;
+}
+
+function parsed(project: Project, text: string): unknown {
+  try {
+    return parse(text);
+  } catch (cause) {
+    throw new MallardError('bad_request', `${project.accountFile} is not YAML: ${errorMessage(cause)}`, {
+      cause,
+    });
+  }
+}
+
+function checkTimeZone(project: Project, { time_zone: zone }: Account): void {
+  if (IANAZone.isValidZone(zone)) return;
+  throw new MallardError('bad_request', `${project.accountFile}: /time_zone: ${zone} is no time zone.`, {
+    remedy: 'Name it as IANA does, such as Europe/Berlin.',
+  });
 }
 
 function checkTopics(project: Project, { consent }: Account): void {

@@ -1,5 +1,7 @@
 import { Readable } from 'node:stream';
+import { MallardError } from '../../../data/errors.ts';
 import type { Warehouse } from '../../../data/owner/warehouse.ts';
+import { mergeContacts, unmerge } from '../../../pipelines/identity/merge.ts';
 import { loadTable } from '../../../pipelines/load/load.ts';
 import { stageFile } from '../../../pipelines/load/stage.ts';
 import { versionedTables } from '../../../data/migrations/0003_versions.ts';
@@ -14,11 +16,9 @@ export interface StoryClock {
 /** Empties the warehouse and tells it a story, through the loader, one telling a day. */
 export async function tell(warehouse: Warehouse, clock: StoryClock, story: Story): Promise<void> {
   await forgetEverything(warehouse);
-  const pairs: [string, string][] = [];
   for (const [recorded, telling] of story.entries()) {
     clock.at = new Date(`${day(recorded)}Z`);
-    if (telling.kind === 'merge' || telling.kind === 'unmerge')
-      await decide(warehouse, pairs, telling, recorded);
+    if (telling.kind === 'merge' || telling.kind === 'unmerge') await decide(warehouse, telling);
     else await load(warehouse, telling);
   }
 }
@@ -30,6 +30,7 @@ async function forgetEverything(warehouse: Warehouse): Promise<void> {
       await tx.run(`delete from history.${table}`);
     }
     await tx.run('delete from core.contact_canonicals');
+    await tx.run('delete from core.contact_merges');
   });
 }
 
@@ -60,36 +61,17 @@ async function load(
   }
 }
 
-/** Writes who stands for whom: the earliest created, those without a time of creation last, then the smallest id. */
+/** Who is who is decided as an operator decides it; what cannot be decided (itself, merged with nobody) is left. */
 async function decide(
   warehouse: Warehouse,
-  pairs: [string, string][],
   telling: Extract<Telling, { kind: 'merge' | 'unmerge' }>,
-  recorded: number,
 ): Promise<void> {
-  if (telling.kind === 'merge') pairs.push(telling.contacts);
-  else pairs.splice(0, pairs.length, ...pairs.filter((pair) => !pair.includes(telling.contact)));
-  const order = ['c0', 'c1', 'c2', 'c3', 'c4'];
-  const canonical = new Map(order.map((id) => [id, id]));
-  for (const [a, b] of pairs) {
-    const [x, y] = [canonical.get(a) ?? a, canonical.get(b) ?? b];
-    const first = order.indexOf(x) < order.indexOf(y) ? x : y;
-    for (const [id, of] of canonical) if (of === x || of === y) canonical.set(id, first);
+  if (telling.kind === 'merge') {
+    const [a, b] = telling.contacts;
+    if (a !== b) await mergeContacts(warehouse, a, b);
+    return;
   }
-  const now = `timestamp '${day(recorded)}'`;
-  const rows = [...canonical].filter(([id, of]) => id !== of).map(([id, of]) => `('${id}', '${of}')`);
-  const wanted =
-    rows.length === 0
-      ? `select '' as id, '' as of_id limit 0`
-      : `select * from (values ${rows.join(', ')}) t(id, of_id)`;
-  await warehouse.loads.transaction(async (tx) => {
-    await tx.run(
-      `update core.contact_canonicals set superseded_at = ${now} where superseded_at is null
-         and (contact_id, canonical_contact_id) not in (${wanted})`,
-    );
-    await tx.run(
-      `insert into core.contact_canonicals select id, of_id, ${now}, null from (${wanted})
-       where id not in (select contact_id from core.contact_canonicals where superseded_at is null)`,
-    );
+  await unmerge(warehouse, telling.contact).catch((error: unknown) => {
+    if (!(error instanceof MallardError && error.code === 'conflict')) throw error;
   });
 }
