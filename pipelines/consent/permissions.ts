@@ -1,3 +1,4 @@
+import { canonicalsSql } from '../identity/canonicals.ts';
 import type { Account, ConsentRule } from '../../data/account.ts';
 import type { MessageClass } from '../templates/template.ts';
 
@@ -116,12 +117,11 @@ export function permissionsSql(recipients: string): string {
 }
 
 /**
- * Who the recipients are, following merges; the only place here that knows of `core.contact_canonicals`. Small where little
- * is merged: every other contact is its own person.
+ * Who the recipients are, following merges. Small where little is merged: every other contact is its own person.
  */
 function personsSql(recipients: string): string {
   return `merges_now as (
-    select contact_id, any_value(canonical_contact_id) as person_id from core.contact_canonicals where superseded_at is null group by contact_id),
+    select contact_id, canonical_contact_id as person_id from ${canonicalsSql}),
   merged_all as materialized (from merges_now union select person_id, person_id from merges_now),
   merged_all_addresses as materialized (
     select m.person_id, c.email_key from merged_all m join core.contacts c using (contact_id) where c.email_key is not null),

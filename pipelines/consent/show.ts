@@ -1,4 +1,5 @@
 import type { Account } from '../../data/account.ts';
+import { canonicalsSql } from '../identity/canonicals.ts';
 import { emailKeySql } from '../../data/address.ts';
 import type { Session } from '../../data/owner/session.ts';
 import { permissionParams, permissionsSql, refusalSql } from './permissions.ts';
@@ -125,7 +126,7 @@ export async function marketingRefusal(
 /** `ids (contact_id)` and `keys (email_key)` of the person `$contact`, `$email`: all contacts merged with it, and their addresses. */
 const identitySql = `asked as (
     select $contact::varchar as contact_id, case when $email::varchar is not null then ${emailKeySql('$email::varchar')} end as email_key),
-  merged as (select contact_id, canonical_contact_id as person_id from core.contact_canonicals where superseded_at is null),
+  merged as (select contact_id, canonical_contact_id as person_id from ${canonicalsSql}),
   named as (
     select contact_id from asked where contact_id is not null
     union select c.contact_id from core.contacts c join asked a on c.email_key = a.email_key),

@@ -1,6 +1,7 @@
 import { addressKey, emailKey } from '../../data/address.ts';
 import type { Session } from '../../data/owner/session.ts';
 import { literal } from '../load/sql.ts';
+import { canonicalsSql } from '../identity/canonicals.ts';
 
 /** Everything a person is known by. */
 export interface Person {
@@ -72,13 +73,11 @@ export async function describe(
   };
 }
 
-const canonicalSql = `select contact_id, canonical_contact_id from core.contact_canonicals where superseded_at is null`;
-
 /** All contacts that stand for the same person as any of these, these included. */
 async function groupOf(session: Session, ids: readonly string[]): Promise<string[]> {
   const members = await column(
     session,
-    `with mapped as (${canonicalSql}),
+    `with mapped as ${canonicalsSql},
        roots as (select canonical_contact_id as id from mapped where ${inList('contact_id', ids)}
          union select unnest([${ids.map(literal).join(', ')}]::varchar[]))
      select id from roots union select contact_id from mapped where canonical_contact_id in (select id from roots)`,
