@@ -41,12 +41,11 @@ test('import says what became of every file, and what is not understood', async 
 test('a folder that is none or has no table: 1, with what to do; no folder at all: 2', async () => {
   const { dir, project } = exported();
   const run = (...args: string[]) => runCli(['--project', project, 'import', ...args]);
-  const [missing, empty, wrong, none] = await Promise.all([
-    run('hubspot', join(dir, 'nowhere')),
-    run('salesforce', project),
-    runCli(['--project', join(project, '2'), 'import', 'salesforce', dir]),
-    run('hubspot'),
-  ]);
+  // One after the other: each owns the project for its length.
+  const missing = await run('hubspot', join(dir, 'nowhere'));
+  const empty = await run('salesforce', project);
+  const wrong = await runCli(['--project', join(project, '2'), 'import', 'salesforce', dir]);
+  const none = await run('hubspot');
   expect([missing.code, none.code]).toEqual([1, 2]);
   expect(missing.stderr).toContain('Name the folder that the export was unpacked into.');
   expect(empty.code).toBe(1);

@@ -35,8 +35,13 @@ test('the ordinary loader takes every file whole: no reject, no stub, no row twi
   await warehouse.read(async (session) => {
     for (const { table, rows } of sample.files) {
       const target = table === 'suppressions' ? 'ops.suppressions' : `core.${table}`;
+      // What the rows of contacts and deals said before their changes came is asserted beside these.
+      const own =
+        table.endsWith('_changes') && table !== 'deal_stage_changes'
+          ? `valid_from > timestamp '0001-01-01'`
+          : 'true';
       const [row] = await session.rows<{ n: number }>(
-        `select count(*)::int as n from ${target} where source = 'sample'`,
+        `select count(*)::int as n from ${target} where source = 'sample' and ${own}`,
       );
       expect({ table, rows: row?.n }).toEqual({ table, rows });
     }
