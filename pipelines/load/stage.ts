@@ -37,7 +37,8 @@ export async function stageFile(
     return path;
   } catch (error) {
     stream.destroy();
-    await rm(partial, { force: true });
+    // What refuses the file refuses this as well; what is said is why the file could not be staged.
+    await rm(partial, { force: true }).catch(() => undefined);
     throw stagingError(error, name);
   }
 }

@@ -7,7 +7,7 @@ import { packageRoot } from '../../../data/package-root.ts';
 import { Project } from '../../../data/project.ts';
 import { findOwner } from '../../../data/owner/ownership.ts';
 import { memoryLimitFor, Warehouse } from '../../../data/owner/warehouse.ts';
-import { openTestWarehouse, tempFolder } from '../../support.ts';
+import { openTestWarehouse, tempFolder, withoutPrivileges } from '../../support.ts';
 
 /** Some seconds of work in one statement, whatever the machine. */
 const endless = 'select count(*) from range(100000000000) a(i) where hash(i) = 1';
@@ -67,14 +67,13 @@ describe('ownership', () => {
     });
   });
 
-  test.skipIf(process.getuid?.() === 0)(
-    'a read-only folder is a clear error (root may write anywhere: skipped)',
-    async () => {
-      const folder = tempFolder();
-      chmodSync(folder, 0o500);
+  test('a read-only folder is a clear error', async () => {
+    const folder = tempFolder();
+    chmodSync(folder, 0o500);
+    await withoutPrivileges(folder, async () => {
       await expect(Warehouse.open(new Project(folder))).rejects.toMatchObject({ code: 'storage_failed' });
-    },
-  );
+    });
+  });
 });
 
 describe('memory', () => {

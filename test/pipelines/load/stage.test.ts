@@ -13,7 +13,7 @@ import {
   stageLocalFile,
 } from '../../../pipelines/load/stage.ts';
 import { addressKey } from '../../../data/address.ts';
-import { tempFolder } from '../../support.ts';
+import { tempFolder, withoutPrivileges } from '../../support.ts';
 
 function chunked(content: Buffer, size: number): Readable {
   const chunks = Array.from({ length: Math.ceil(content.length / size) }, (_, index) =>
@@ -91,17 +91,17 @@ test('archives, damaged gzip, a broken upload and a missing file leave nothing b
   expect(readdirSync(project.staging)).toEqual([]);
 });
 
-test.skipIf(process.getuid?.() === 0)(
-  'a staging folder that cannot be written is said to be so',
-  async () => {
-    const project = new Project(tempFolder());
-    mkdirSync(project.staging, { recursive: true });
-    chmodSync(project.staging, 0o500);
+test('a staging folder that cannot be written is said to be so', async () => {
+  const folder = tempFolder();
+  const project = new Project(folder);
+  mkdirSync(project.staging, { recursive: true });
+  chmodSync(project.staging, 0o500);
+  await withoutPrivileges(folder, async () => {
     await expect(stageFile(project, Readable.from(['a']), 'a.csv')).rejects.toMatchObject({
       code: 'storage_failed',
     });
-  },
-);
+  });
+});
 
 test('what a killed process left is removed, the inbox is not', async () => {
   const project = new Project(tempFolder());
