@@ -8,7 +8,7 @@ import { identifier, literal } from './sql.ts';
 export interface Recorded {
   /** Rows that said something new. */
   updated: number;
-  /** A table of target_id and fields: columns that keep their value, since a later one is known. Undefined: none. */
+  /** A table of target_id and fields: columns that keep their value, since a later one is known. Whoever reads it drops it. Undefined: none. */
   held: string | undefined;
 }
 
@@ -38,9 +38,10 @@ export async function recordChanges(
   try {
     for (const statement of steps.statements()) await session.run(statement);
     await writeAssertions(session, steps.log, steps.assertions, stamp.now);
-    const held = await session.one(`select 1 from ${steps.held} limit 1`);
+    const isAnyHeld = await session.one(`select 1 from ${steps.held} limit 1`);
+    if (!isAnyHeld) steps.scratch.push(steps.held);
     const counted = await session.one<{ updated: number }>(steps.updatedSql());
-    return { updated: counted?.updated ?? 0, held: held ? steps.held : undefined };
+    return { updated: counted?.updated ?? 0, held: isAnyHeld ? steps.held : undefined };
   } finally {
     for (const table of steps.scratch) await session.run(`drop table if exists ${table}`).catch(() => 0);
   }
@@ -50,7 +51,6 @@ export async function recordChanges(
 class ChangeSteps {
   readonly log: ChangeLog;
   readonly assertions: string;
-  /** Dropped by whoever reads it. */
   readonly held: string;
   readonly scratch: string[];
   readonly #contract: Contract;
@@ -85,7 +85,7 @@ class ChangeSteps {
   }
 
   statements(): string[] {
-    return [this.#rowsSql(), this.#fieldsSql(), this.#asserted(), ...this.#superseded(), this.#heldSql()];
+    return [this.#rowsSql(), this.#fieldsSql(), this.#assertedSql(), this.#correctedSql(), this.#heldSql()];
   }
 
   /** Rows that are new in themselves, or told something of the past, or were not late. */
@@ -166,7 +166,7 @@ class ChangeSteps {
       from weighed c`;
   }
 
-  #asserted(): string {
+  #assertedSql(): string {
     const stamped = `${this.#source} as source, ${this.#now} as recorded_at`;
     const first = `timestamp '${beginning}'`;
     return `create temp table ${this.assertions} as
@@ -186,13 +186,11 @@ class ChangeSteps {
   }
 
   /** A correction stands from the beginning, where the old value stood: that one is history at once. */
-  #superseded(): string[] {
+  #correctedSql(): string {
     const { key, table } = this.log;
-    return [
-      `insert into history.${table} (${key}, field, value, valid_from, source, recorded_at, superseded_at)
-       select key, field, old_value, valid_at, source_before, described_at, ${this.#now}
-       from ${this.#fields} where is_said and is_correction and not is_tracked and not is_fill and described_at < ${this.#now}`,
-    ];
+    return `insert into history.${table} (${key}, field, value, valid_from, source, recorded_at, superseded_at)
+      select key, field, old_value, valid_at, source_before, described_at, ${this.#now}
+      from ${this.#fields} where is_said and is_correction and not is_tracked and not is_fill and described_at < ${this.#now}`;
   }
 
   #heldSql(): string {

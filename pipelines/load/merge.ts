@@ -4,7 +4,7 @@ import { assertStoredValues, changedThing, foldChanges } from './fold.ts';
 import { changeLogOf, describedAt, hasStubs, recordChanges, sameJson } from './history.ts';
 import { defaultSql } from './landing-sql.ts';
 import { timeOrderSql } from './order.ts';
-import { identifier } from './sql.ts';
+import { identifier, literal } from './sql.ts';
 import { keepVersions } from './versions.ts';
 
 export interface MergeCounts {
@@ -88,7 +88,7 @@ async function correct(
   }
   const { updated, held } = await recordChanges(session, contract, landing, changed, stamp);
   await update(session, contract, landing, changed, held, stamp);
-  await session.run(`drop table if exists ${landing.table}_held`);
+  if (held) await session.run(`drop table ${held}`);
   return updated;
 }
 
@@ -109,8 +109,9 @@ async function joinHistory(
        and l.${key} in (select ${key} from core.${table})`,
   );
   if (await session.one(`select 1 from ${first} limit 1`)) {
-    await recordChanges(session, contract, landing, first, stamp, true);
-    await session.run(`drop table if exists ${landing.table}_held`);
+    // What it holds back is in the rows already: the history's newest is brought into them next.
+    const { held } = await recordChanges(session, contract, landing, first, stamp, true);
+    if (held) await session.run(`drop table ${held}`);
     await foldChanges(
       session,
       contract,
@@ -132,7 +133,7 @@ export async function deleteOthers(
     .map(({ table }) => `select ${keys} from ${table} where _faults is null`)
     .join(' union all ');
   const gone = `select t.rowid from ${contract.target} t anti join (${kept}) l on ${sameKey(contract, 't', 'l')}
-    where t.source = '${stamp.source.replaceAll("'", "''")}'`;
+    where t.source = ${literal(stamp.source)}`;
   await keepVersions(session, contract, gone, stamp.now);
   return session.run(`delete from ${contract.target} where rowid in (${gone})`);
 }
@@ -190,7 +191,7 @@ function update(
   const values = columns.map((name) => {
     const value = updatedValue(contract, name);
     const kept = held
-      ? `case when list_contains(h.fields, '${heldAs(contract, name)}') then t.${identifier(name)} else ${value} end`
+      ? `case when list_contains(h.fields, ${literal(heldAs(contract, name))}) then t.${identifier(name)} else ${value} end`
       : value;
     return `${kept} as ${identifier(name)}`;
   });

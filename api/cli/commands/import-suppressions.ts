@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { Option, type Command } from 'commander';
 import { removeStaged, stageLocalFile } from '../../../pipelines/load/stage.ts';
+import { lists, systems } from '../../../pipelines/sources/suppression-exports.ts';
 import { inSession, type Cli } from '../cli.ts';
 import { printJson, printLine, printTable } from '../output.ts';
 import { byOption } from './consent.ts';
@@ -23,23 +24,9 @@ export function suppressionImport(parent: Command, { streams }: Cli): void {
       'Addresses not to write to, as SendGrid, Mailgun or Mailchimp export them; the same file twice changes nothing',
     )
     .argument('<file...>', 'CSV or JSON')
+    .addOption(new Option('--from <system>', 'default: told from the columns').choices(systems))
     .addOption(
-      new Option('--from <system>', 'default: told from the columns').choices([
-        'sendgrid',
-        'mailgun',
-        'mailchimp',
-      ]),
-    )
-    .addOption(
-      new Option('--list <list>', 'default: told from the columns and the file’s name').choices([
-        'bounces',
-        'blocks',
-        'complaints',
-        'invalid',
-        'unsubscribes',
-        'group_unsubscribes',
-        'cleaned',
-      ]),
+      new Option('--list <list>', 'default: told from the columns and the file’s name').choices(lists),
     )
     .option('--topic <topic>', 'what the whole file is about: one group’s own export')
     .option('--topics <group=topic,...>', 'which group, by name or id, is which topic')
