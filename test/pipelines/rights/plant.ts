@@ -23,13 +23,28 @@ export interface Planted {
   dealId: string;
 }
 
+/** Tables that hold nobody, said here once more: the registry's own word for it would exempt whatever it names from the test. */
+export const holdNobody: ReadonlySet<string> = new Set([
+  ...['owners', 'quotas', 'deal_stages', 'exchange_rates', 'spend'].flatMap((table) => [
+    `core.${table}`,
+    `history.${table}`,
+  ]),
+  'ops.mart_builds',
+  'ops.delivery_batches',
+  'ops.integrations',
+  'ops.sync_cursors',
+  'ops.api_tokens',
+  'ops.kysely_migration',
+  'ops.kysely_migration_lock',
+]);
+
 /** Fills every table of the database that may hold a person with a row of theirs, as information_schema lists them. */
 export async function plantTables(warehouse: Warehouse, who: Planted): Promise<number> {
   await makeUserTables(warehouse);
   const tables = await warehouse.read(personalTables);
   let planted = 0;
   for (const table of tables) {
-    if (table.rule.erase === 'none' || table.name === 'ops.erasures') continue;
+    if (holdNobody.has(table.name) || table.name === 'ops.erasures') continue;
     // One lane at a time, and no build or load beside: any of them may write here.
     await warehouse.loads.transaction((tx) => insert(tx, table, who));
     planted += 1;

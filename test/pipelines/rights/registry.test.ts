@@ -4,6 +4,7 @@ import type { Person } from '../../../pipelines/rights/person.ts';
 import { registry } from '../../../pipelines/rights/registry.ts';
 import { personalTables } from '../../../pipelines/rights/tables.ts';
 import { openTestWarehouse } from '../../support.ts';
+import { holdNobody } from './plant.ts';
 
 test('the registry says of every table of the database what it holds of a person, and why', async () => {
   const { warehouse } = await openTestWarehouse();
@@ -16,6 +17,13 @@ test('the registry says of every table of the database what it holds of a person
   )) as { count: number };
   expect(tables).toHaveLength(count);
   for (const { name, rule } of tables) expect(rule.why.length, name).toBeGreaterThan(5);
+});
+
+test('only tables that hold nobody are neither searched nor changed', async () => {
+  const { warehouse } = await openTestWarehouse();
+  const tables = await warehouse.read(personalTables);
+  const exempt = tables.filter(({ rule }) => rule.erase === 'none').map(({ name }) => name);
+  expect(exempt.sort()).toEqual([...holdNobody].sort());
 });
 
 test('every column that the registry names is one of its table', async () => {
