@@ -12,6 +12,16 @@ import type { BrokenModel } from './types.ts';
 /** The columns of the marts to read from their tables, by mart; empty: every mart is its definition. */
 export type BuiltMarts = ReadonlyMap<string, readonly MartColumn[]>;
 
+/** What the models are compiled from besides their files. */
+export interface ModelTexts {
+  /** The marts to read from their tables. */
+  built: BuiltMarts;
+  /** Texts that stand in for files of ours, by path relative to models/. A built mart goes before them. */
+  instead?: ReadonlyMap<string, string> | undefined;
+  /** Changes every text that is read. */
+  rewrite?: ((text: string) => string) | undefined;
+}
+
 /** Our models and the project's own, compiled together; ad hoc queries extend them in milliseconds. */
 export interface CompiledModels {
   runtime: Runtime;
@@ -31,19 +41,18 @@ export interface CompiledModels {
 export async function compileModels(
   connection: WarehouseConnection,
   project: Project,
-  built: BuiltMarts,
+  { built, instead = new Map(), rewrite }: ModelTexts,
   cacheManager: CacheManager,
 ): Promise<CompiledModels> {
   const ours = pathToFileURL(`${project.packageModels}/`);
   const index = new URL('index.malloy', ours);
-  const files = new ModelFiles(
-    new Map(
-      [...built].map(([mart, columns]) => [
-        new URL(definitionFile(mart), ours).toString(),
-        builtText(mart, columns),
-      ]),
-    ),
+  const tables = [...built].map(
+    ([mart, columns]) => [definitionFile(mart), builtText(mart, columns)] as const,
   );
+  const texts = [...instead, ...tables].map(
+    ([path, text]) => [new URL(path, ours).toString(), text] as const,
+  );
+  const files = new ModelFiles(new Map(texts), rewrite);
   const runtime = new Runtime({ urlReader: files, connection, cacheManager });
   const compileFile = fileCompiler(runtime, files);
   await compileFile(index);

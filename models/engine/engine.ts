@@ -247,7 +247,7 @@ export class ModelEngine {
   }
 
   #compile(read: Read, built: ReadonlyMap<string, readonly MartColumn[]>): Promise<CompiledModels> {
-    return compileModels(new WarehouseConnection(read), this.#warehouse.project, built, this.#cache);
+    return compileModels(new WarehouseConnection(read), this.#warehouse.project, { built }, this.#cache);
   }
 
   #read: Read = (work) => this.#warehouse.read(work);

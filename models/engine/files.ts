@@ -15,11 +15,16 @@ interface ModelFile {
 /** Reads model files for the compiler, each once; remembers them to notice edits and to show offending lines. */
 export class ModelFiles implements URLReader {
   readonly #instead: ReadonlyMap<string, string>;
+  readonly #rewrite: ((text: string) => string) | undefined;
   readonly #read = new Map<string, ModelFile>();
 
-  /** @param instead texts that stand in for files (a built mart's table for its definition), by URL */
-  constructor(instead: ReadonlyMap<string, string> = new Map()) {
+  /**
+   * @param instead texts that stand in for files (a built mart's table for its definition), by URL
+   * @param rewrite changes every text that is read, those that stand in too
+   */
+  constructor(instead: ReadonlyMap<string, string> = new Map(), rewrite?: (text: string) => string) {
     this.#instead = instead;
+    this.#rewrite = rewrite;
   }
 
   /** Throws where the file is missing or is no `.malloy` file. */
@@ -30,7 +35,8 @@ export class ModelFiles implements URLReader {
     if (!key.endsWith('.malloy')) throw new Error(`${key} is not a .malloy file`);
     const instead = this.#instead.get(key);
     const stamp = instead === undefined ? stampOf(fileURLToPath(url)) : undefined;
-    const contents = instead ?? readFileSync(fileURLToPath(url), 'utf8');
+    const text = instead ?? readFileSync(fileURLToPath(url), 'utf8');
+    const contents = this.#rewrite?.(text) ?? text;
     const file = { contents, invalidationKey: createHash('sha256').update(contents).digest('hex'), stamp };
     this.#read.set(key, file);
     return file;
