@@ -106,6 +106,16 @@ export const AccountSchema = Type.Object(
   {
     name: Type.String({ default: 'Example Company', description: 'who the mails are from' }),
     time_zone: Type.String({ default: 'UTC', description: 'IANA zone in which days and weeks are cut' }),
+    week_start: Type.Union([Type.Literal('monday'), Type.Literal('sunday')], {
+      default: 'monday',
+      description: 'the first day of the week in metrics; monday is ISO 8601',
+    }),
+    fiscal_year_start_month: Type.Integer({
+      default: 1,
+      minimum: 1,
+      maximum: 12,
+      description: 'the month with which the fiscal year, and its quarters, begin in metrics',
+    }),
     currency: Type.String({ default: 'USD', description: 'ISO 4217, the reporting currency' }),
     postal_address: Type.String({
       default: 'Example Company, 1 Example Street, Example City',

@@ -66,6 +66,11 @@ export const errorCodes = {
     title: 'The criteria are not valid',
     remedy: 'Correct the criteria at the path shown.',
   },
+  dimension_refused: {
+    status: 422,
+    title: 'The metric cannot honestly be sliced so',
+    remedy: 'Slice it by one of the dimensions named.',
+  },
   query_refused: {
     status: 422,
     title: 'The query is not allowed here',

@@ -10,6 +10,7 @@ import { consentCommands, suppressionCommands } from './commands/consent.ts';
 import { compactCommand } from './commands/contact-rights.ts';
 import { jobCommands } from './commands/jobs.ts';
 import { loadCommand } from './commands/load.ts';
+import { metricsCommand } from './commands/metrics.ts';
 import { modelCommands } from './commands/models.ts';
 import { projectCommands } from './commands/project.ts';
 import { reportCommands } from './commands/reports.ts';
@@ -62,6 +63,7 @@ function programFor(cli: Cli, environment: Environment): Command {
   loadCommand(program, cli);
   importCommands(program, cli);
   modelCommands(program, cli);
+  metricsCommand(program, cli);
   segmentCommands(program, cli);
   contactCommands(program, cli);
   campaignCommands(program, cli);

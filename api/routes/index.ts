@@ -11,6 +11,7 @@ import { importSuppressionRoutes } from './import-suppressions.ts';
 import { jobRoutes } from './jobs.ts';
 import { landingRoutes } from './landing.ts';
 import { loadRoutes } from './load.ts';
+import { metricRoutes } from './metrics.ts';
 import { modelRoutes } from './models.ts';
 import { preferenceRoutes } from './preferences.ts';
 import { queryRoutes } from './query.ts';
@@ -30,6 +31,7 @@ export const resources: readonly Routes[] = [
   webhookRoutes,
   queryRoutes,
   modelRoutes,
+  metricRoutes,
   segmentRoutes,
   contactRoutes,
   campaignRoutes,

@@ -34,14 +34,6 @@ const CatalogueField = Type.Object({
   mart: Type.String(),
 });
 
-const CatalogueMetric = Type.Object({
-  source: Type.String(),
-  name: Type.String(),
-  type: Type.String(),
-  doc: Type.Optional(Type.String()),
-  dimensions: Type.Array(Type.String()),
-});
-
 export const modelRoutes: Routes = (app, { mallard }) => {
   app.post(
     '/v1/build',
@@ -100,26 +92,5 @@ export const modelRoutes: Routes = (app, { mallard }) => {
       config: { access: readers },
     },
     () => mallard.engine.catalogue(),
-  );
-
-  app.get(
-    '/v1/metrics',
-    {
-      schema: {
-        tags: ['models'],
-        summary: 'The metrics',
-        description: 'Each with the dimensions it can honestly be sliced by.',
-        response: { 200: Type.Object({ metrics: Type.Array(CatalogueMetric) }) },
-      },
-      config: { access: readers },
-    },
-    async () => {
-      const { measures } = await mallard.engine.catalogue();
-      return {
-        metrics: measures
-          .filter((measure) => measure.is_metric)
-          .map(({ is_metric: _isMetric, ...metric }) => metric),
-      };
-    },
   );
 };

@@ -19,8 +19,12 @@ import { compileDataTests, runDataTest } from './data-tests.ts';
 import { resultColumns } from './describe.ts';
 import { givensOf } from './givens.ts';
 import { definitionFile, definitionOf, marts, type MartColumn } from './marts.ts';
+import type { MetricsAnswer } from './metrics/answer.ts';
+import { computeMetrics } from './metrics/compute.ts';
+import { readMetrics, type Metric } from './metrics/metric.ts';
+import type { MetricsRequest } from './metrics/request.ts';
 import { modelError } from './problems.ts';
-import { builtMarts, schemaFingerprint } from './state.ts';
+import { builtAt, builtMarts, schemaFingerprint } from './state.ts';
 import type {
   BuildResult,
   Catalogue,
@@ -43,6 +47,7 @@ interface Definitions {
   builds: Map<string, QueryMaterializer>;
   /** Read when first asked for. */
   catalogue?: Promise<Catalogue>;
+  metrics?: Promise<Metric[]>;
 }
 
 /**
@@ -142,6 +147,24 @@ export class ModelEngine {
     const definitions = await this.#getDefinitions();
     definitions.catalogue ??= readCatalogue(definitions.models, this.#warehouse.project);
     return definitions.catalogue;
+  }
+
+  /** What is tagged `#(metric)` in what models/index.malloy and the project's models export. */
+  async metrics(): Promise<Metric[]> {
+    const definitions = await this.#getDefinitions();
+    definitions.metrics ??= definitions.models.materializer.getModel().then(readMetrics);
+    return definitions.metrics;
+  }
+
+  /** Figures of metrics: see computeMetrics. */
+  async computeMetrics(request: MetricsRequest): Promise<MetricsAnswer> {
+    return computeMetrics(this, this.#account, await this.metrics(), request);
+  }
+
+  /** When the marts that a time reads were built, ISO; undefined where it reads none. */
+  async builtAt({ asOf, knownAt }: TimeOptions): Promise<string | undefined> {
+    if (knownAt !== undefined) return undefined;
+    return this.#read((session) => builtAt(session, toTimestamp(asOf)));
   }
 
   /**

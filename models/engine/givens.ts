@@ -10,6 +10,12 @@ export function givensOf(options: TimeOptions, account: Account): Record<string,
     AS_OF: toTimestamp(options.asOf),
     TODAY: toTimestamp(today),
     REPORTING_CURRENCY: account.currency,
+    TIME_ZONE: account.time_zone,
+    ...(options.period && {
+      PERIOD_START: options.period.start_date,
+      PREVIOUS_PERIOD_START: options.period.previous_start_date,
+      PERIOD_END: options.period.end_date,
+    }),
     ...(options.knownAt === undefined ? {} : { KNOWN_AT: toTimestamp(options.knownAt) }),
   };
 }

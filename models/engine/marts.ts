@@ -1,7 +1,14 @@
 import { connectionName } from './connection.ts';
 
 /** The marts, in the order in which they are built: each may read those before it. */
-export const marts = ['contact_facts', 'rfm', 'lead_scores', 'deal_facts'] as const;
+export const marts = [
+  'contact_facts',
+  'rfm',
+  'lead_scores',
+  'deal_facts',
+  'email_performance',
+  'customer_spans',
+] as const;
 
 /** A column of a mart, as its definition gives it. */
 export interface MartColumn {

@@ -1,6 +1,15 @@
 import type { Session } from '../../data/owner/session.ts';
 import { buildColumns, marts } from './marts.ts';
 
+/** When marts were last built as of that very time (UTC without an offset), ISO; undefined where none was. */
+export async function builtAt(session: Session, asOf: string): Promise<string | undefined> {
+  const row = await session.one<{ built_at: string | null }>(
+    `select max(built_at) as built_at from ops.mart_builds where as_of = $1::timestamp and known_at is null`,
+    [asOf],
+  );
+  return row?.built_at ?? undefined;
+}
+
 /** Changes when a table or a column that models may name comes or goes; our marts aside, which every build replaces. */
 export async function schemaFingerprint(session: Session): Promise<string> {
   const row = await session.one<{ fingerprint: string | null }>(
@@ -18,6 +27,7 @@ export async function schemaFingerprint(session: Session): Promise<string> {
  * @param asOf UTC without an offset
  * @param columns the names of the definition's columns, by mart
  */
+
 export async function builtMarts(
   session: Session,
   asOf: string,

@@ -22,6 +22,12 @@ export async function resolveAsOf(warehouse: Warehouse, asOf: Date | undefined):
   return new Date(built);
 }
 
+/** What analysts' figures are as of by default: the newest build, so that they read tables; the clock where nothing was built. */
+export async function builtOrNow(warehouse: Warehouse): Promise<Date> {
+  const built = await warehouse.read(builtAsOf);
+  return built === undefined ? warehouse.clock.now() : new Date(built);
+}
+
 /** ISO text of a time, as results carry it. */
 export function utcText(date: Date): string {
   return date.toISOString().replace('.000Z', 'Z');

@@ -64,7 +64,7 @@ test('a file is loaded by its contract, counted, and changes nothing the second 
 test('what was loaded can be queried, and money keeps its digits, in every format', async () => {
   const server = await openTestApp();
   await load(server, 'deals', deals, mapping);
-  const query = 'run: deals -> { aggregate: deal_count, won_count, won_amount, win_rate }';
+  const query = 'run: deal_facts -> { aggregate: deal_count, deals_won, won_amount, win_rate }';
   const ask = async (accept: string) => {
     const answer = await server.client.stream('POST', '/v1/query', {
       body: { query, as_of: '2026-11-01' },
@@ -72,14 +72,14 @@ test('what was loaded can be queried, and money keeps its digits, in every forma
     });
     return buffer(answer.body);
   };
-  const expected = '{"deal_count":3,"won_count":2,"won_amount":10005535.00,"win_rate":0.6666666666666666}';
+  const expected = '{"deal_count":3,"deals_won":2,"won_amount":10005535.00,"win_rate":0.6666666666666666}';
   expect((await ask(mediaTypes.json)).toString()).toBe(`[${expected}]\n`);
   expect((await ask(mediaTypes.ndjson)).toString()).toBe(`${expected}\n`);
   expect((await ask(mediaTypes.csv)).toString()).toBe(
-    'deal_count,won_count,won_amount,win_rate\r\n3,2,10005535.00,0.6666666666666666\r\n',
+    'deal_count,deals_won,won_amount,win_rate\r\n3,2,10005535.00,0.6666666666666666\r\n',
   );
   expect(rowsFromArrow(await ask(mediaTypes.arrow))).toEqual([
-    { deal_count: 3n, won_count: 2n, won_amount: '10005535.00', win_rate: 2 / 3 },
+    { deal_count: 3n, deals_won: 2n, won_amount: '10005535.00', win_rate: 2 / 3 },
   ]);
   expect((await ask(mediaTypes.parquet)).subarray(0, 4).toString()).toBe('PAR1');
 });

@@ -80,7 +80,7 @@ test('columns come in the order of the query, with docs', async () => {
   expect(columns).toEqual([
     { name: 'country', type: 'string', doc: 'Country.' },
     { name: 'c', type: 'number' },
-    { name: 'contact_count', type: 'number', doc: 'Contacts.' },
+    { name: 'contact_count', type: 'number', doc: expect.stringMatching(/^Contacts/) as string },
     { name: 'stages', type: 'array' },
   ]);
 });
@@ -110,6 +110,8 @@ describe('marts', () => {
       ['rfm', expect.any(Number)],
       ['lead_scores', 60],
       ['deal_facts', 70],
+      ['email_performance', expect.any(Number)],
+      ['customer_spans', expect.any(Number)],
     ]);
     expect((await engine.compileSql(count, restricted)).sql).toMatch(/FROM mart\.contact_facts/);
     const joined = 'run: contact_facts -> { group_by: rfm.segment, lead_scores.score }';
@@ -142,6 +144,8 @@ describe('marts', () => {
       ['rfm', 'contact_id'],
       ['lead_scores', 'contact_id'],
       ['deal_facts', 'deal_id'],
+      ['email_performance', 'performance_id'],
+      ['customer_spans', 'span_id'],
     ] as const) {
       const fields =
         sources

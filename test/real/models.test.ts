@@ -33,12 +33,12 @@ test.skipIf(!pipeline)(
     });
     const engine = new ModelEngine(warehouse);
     const figures =
-      'run: deals -> { aggregate: deal_count, won_count, won_amount, win_rate, sales_cycle_days_mean }';
+      'run: deal_facts -> { aggregate: deal_count, deals_won, won_amount, win_rate, sales_cycle_days_mean }';
     const { rows } = await engine.query(figures, { asOf });
     expect(rows).toEqual([
       {
         deal_count: 8800n,
-        won_count: 4238n,
+        deals_won: 4238n,
         won_amount: '10005534.00',
         win_rate: expect.closeTo(0.6315, 4) as number,
         sales_cycle_days_mean: expect.closeTo(51.78, 2) as number,
@@ -54,10 +54,10 @@ test.skipIf(!pipeline)(
 
     // Built, the mart gives the same.
     await engine.build({ asOf });
-    const facts = await engine.query('run: deal_facts -> { aggregate: deal_count, won_count, won_amount }', {
+    const facts = await engine.query('run: deal_facts -> { aggregate: deal_count, deals_won, won_amount }', {
       asOf,
     });
-    expect(facts.rows).toEqual([{ deal_count: 8800n, won_count: 4238n, won_amount: '10005534.00' }]);
+    expect(facts.rows).toEqual([{ deal_count: 8800n, deals_won: 4238n, won_amount: '10005534.00' }]);
 
     // In the middle of 2017 the later deals were open, not won.
     const then = await engine.query(
@@ -77,17 +77,21 @@ test.skipIf(!pipeline)(
     );
     expect(then.rows).toEqual(byHand);
 
-    const median = await engine.query(
-      'run: won_deals_by_cycle -> { aggregate: won_count, sales_cycle_days_median }',
-      { asOf },
-    );
+    const median = await engine.computeMetrics({
+      asOf,
+      metrics: ['sales_cycle_days_median'],
+      from: '2000-01-01',
+    });
     const medianByHand = await warehouse.read((session) =>
-      session.rows(
-        `select count(*) as won_count, median(date_diff('day', created_at, closed_at)) as sales_cycle_days_median
-       from core.deals where stage = 'Won'`,
+      session.one<{ won: bigint; median: number }>(
+        `select count(*) as won, median(date_diff('day', created_at, closed_at)) as median
+         from core.deals where stage = 'Won'`,
       ),
     );
-    expect(median.rows).toEqual(medianByHand);
+    expect(median.metrics[0]).toMatchObject({
+      value: medianByHand?.median,
+      denominator: Number(medianByHand?.won),
+    });
   },
 );
 

@@ -9,7 +9,7 @@ import type { CliSession, GlobalOptions } from '../session.ts';
 
 const tableRowsDefault = 100;
 
-/** build, test, fields, metrics, query */
+/** build, test, fields, query */
 export function modelCommands(program: Command, cli: Cli): void {
   const { streams } = cli;
 
@@ -72,28 +72,6 @@ export function modelCommands(program: Command, cli: Cli): void {
         printTable(
           streams,
           found.map(({ path, type, doc, mart }) => ({ field: path, type, mart, meaning: doc ?? '' })),
-        );
-      }),
-    );
-
-  program
-    .command('metrics')
-    .description('The metrics, and what each can honestly be sliced by')
-    .addHelpText('after', '\nExample: mallard metrics')
-    .action(
-      inSession(async ({ client }, options) => {
-        const { metrics } = await client.request<{
-          metrics: { name: string; source: string; dimensions: string[]; doc?: string }[];
-        }>('GET', '/v1/metrics');
-        if (options.json) return printJson(streams, metrics);
-        printTable(
-          streams,
-          metrics.map(({ name, source, dimensions, doc }) => ({
-            metric: name,
-            source,
-            dimensions: dimensions.join(', '),
-            meaning: doc ?? '',
-          })),
         );
       }),
     );

@@ -20,6 +20,8 @@ const runs = Number(process.env['MALLARD_PROPERTY_RUNS'] ?? 8);
 const folder = mkdtempSync(join(tmpdir(), 'mallard-as-of-'));
 const worlds: World[] = [];
 const columns = new Map<string, string>();
+/** The key of each mart. */
+const keys = new Map<string, string>();
 
 beforeAll(async () => {
   for (const name of ['whole', 'part']) {
@@ -36,6 +38,7 @@ beforeAll(async () => {
   for (const mart of marts) {
     const source = sources.find(({ name }) => name === mart);
     const names = source?.fields.map(({ path }) => path.split('.')[0] ?? path) ?? [];
+    keys.set(mart, source?.primary_key ?? '');
     columns.set(mart, [...new Set(names)].filter((name) => !joined.includes(name)).join(', '));
   }
 }, 60_000);
@@ -60,7 +63,7 @@ async function built(world: World, t: number, k?: number): Promise<Record<string
   const all: Record<string, unknown[]> = {};
   for (const mart of marts) {
     const { rows } = await world.engine.query(
-      `run: ${mart} -> { select: ${columns.get(mart)} order_by: ${mart === 'deal_facts' ? 'deal_id' : 'contact_id'} }`,
+      `run: ${mart} -> { select: ${columns.get(mart)} order_by: ${keys.get(mart)} }`,
       time,
     );
     all[mart] = rows;
