@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import type { CohortUnit } from '../../models/engine/metrics/cohorts.ts';
 import { isPeriodUnit } from '../../models/engine/metrics/metric.ts';
 import { MallardError } from '../../data/errors.ts';
 import { builtOrNow } from '../../pipelines/segments/as-of.ts';
@@ -90,6 +91,23 @@ const MetricsQuery = Type.Object(
   { additionalProperties: false },
 );
 
+const Cell = Type.Object({
+  customers: Type.Integer(),
+  share: Type.Number({ description: 'customers ÷ size' }),
+  orders: Type.Integer(),
+  revenue: Type.Number({ description: 'in the reporting currency' }),
+});
+
+const CohortQuery = Type.Object(
+  {
+    period: Type.Optional(Type.String({ enum: ['week', 'month', 'quarter', 'year'], default: 'month' })),
+    where: List("conditions such as lead_source=website; nothing after '=' means not known"),
+    as_of: Type.Optional(Time('as of when; default when the marts were last built')),
+    known_at: Type.Optional(Time('only what had been recorded by then')),
+  },
+  { additionalProperties: false },
+);
+
 export const metricRoutes: Routes = (app, { mallard }) => {
   app.get(
     '/v1/metrics',
@@ -137,7 +155,45 @@ export const metricRoutes: Routes = (app, { mallard }) => {
       });
     },
   );
+
+  app.get(
+    '/v1/cohorts',
+    {
+      schema: {
+        tags: ['models'],
+        summary: 'Cohorts of customers',
+        description:
+          'Customers by the period of their first order × periods since; null for periods that have not begun.',
+        querystring: CohortQuery,
+        response: {
+          200: Type.Object({
+            as_of: Type.String(),
+            known_at: Nullable(Type.String()),
+            unit: Type.String(),
+            definition: Type.String(),
+            cohorts: Type.Array(
+              Type.Object({ cohort: Type.String(), size: Type.Integer(), cells: Type.Array(Nullable(Cell)) }),
+            ),
+          }),
+        },
+      },
+      config: { access: readers },
+    },
+    async ({ query }) => {
+      const { warehouse } = mallard;
+      return mallard.engine.computeCohorts({
+        unit: cohortUnit(query.period),
+        where: listOf(query.where)?.map(filterOf),
+        asOf: query.as_of === undefined ? await builtOrNow(warehouse) : parseTime('as_of', query.as_of),
+        ...(query.known_at === undefined ? {} : { knownAt: parseTime('known_at', query.known_at) }),
+      });
+    },
+  );
 };
+
+function cohortUnit(text: string | undefined): CohortUnit {
+  return text === 'week' || text === 'quarter' || text === 'year' ? text : 'month';
+}
 
 function restOf({ period, last, from, to, compare }: Static<typeof MetricsQuery>) {
   return {

@@ -41,19 +41,11 @@ export interface CompiledModels {
 export async function compileModels(
   connection: WarehouseConnection,
   project: Project,
-  { built, instead = new Map(), rewrite }: ModelTexts,
+  texts: ModelTexts,
   cacheManager: CacheManager,
 ): Promise<CompiledModels> {
-  const ours = pathToFileURL(`${project.packageModels}/`);
+  const { runtime, files, ours } = prepare(connection, project, texts, cacheManager);
   const index = new URL('index.malloy', ours);
-  const tables = [...built].map(
-    ([mart, columns]) => [definitionFile(mart), builtText(mart, columns)] as const,
-  );
-  const texts = [...instead, ...tables].map(
-    ([path, text]) => [new URL(path, ours).toString(), text] as const,
-  );
-  const files = new ModelFiles(new Map(texts), rewrite);
-  const runtime = new Runtime({ urlReader: files, connection, cacheManager });
   const compileFile = fileCompiler(runtime, files);
   await compileFile(index);
   let materializer = importing(runtime, [index]);
@@ -77,6 +69,35 @@ export async function compileModels(
   const listing = userFiles.join('\n');
   const isStale = () => files.isStale || malloyFiles(project.models, 'models').join('\n') !== listing;
   return { runtime, materializer, files, broken, compileFile, isStale };
+}
+
+/** Compiles one file of ours with what it imports, and nothing else. Throws `model_invalid`. */
+export async function compileAlone(
+  connection: WarehouseConnection,
+  project: Project,
+  texts: ModelTexts,
+  cacheManager: CacheManager,
+  path: string,
+): Promise<ModelMaterializer> {
+  const { runtime, files, ours } = prepare(connection, project, texts, cacheManager);
+  return fileCompiler(runtime, files)(new URL(path, ours));
+}
+
+function prepare(
+  connection: WarehouseConnection,
+  project: Project,
+  { built, instead = new Map(), rewrite }: ModelTexts,
+  cacheManager: CacheManager,
+): { runtime: Runtime; files: ModelFiles; ours: URL } {
+  const ours = pathToFileURL(`${project.packageModels}/`);
+  const tables = [...built].map(
+    ([mart, columns]) => [definitionFile(mart), builtText(mart, columns)] as const,
+  );
+  const texts = [...instead, ...tables].map(
+    ([path, text]) => [new URL(path, ours).toString(), text] as const,
+  );
+  const files = new ModelFiles(new Map(texts), rewrite);
+  return { runtime: new Runtime({ urlReader: files, connection, cacheManager }), files, ours };
 }
 
 /**

@@ -13,13 +13,14 @@ import type { Session } from '../../data/owner/session.ts';
 import type { Warehouse } from '../../data/owner/warehouse.ts';
 import { buildMarts } from './build.ts';
 import { martColumns, readCatalogue } from './catalogue.ts';
-import { compileModels, type CompiledModels } from './compiled.ts';
+import { compileAlone, compileModels, type CompiledModels } from './compiled.ts';
 import { WarehouseConnection, type Read } from './connection.ts';
 import { compileDataTests, runDataTest } from './data-tests.ts';
 import { resultColumns } from './describe.ts';
 import { givensOf } from './givens.ts';
 import { definitionFile, definitionOf, marts, type MartColumn } from './marts.ts';
 import type { MetricsAnswer } from './metrics/answer.ts';
+import { computeCohorts, type CohortMatrix } from './metrics/cohorts.ts';
 import { computeMetrics } from './metrics/compute.ts';
 import { readMetrics, type Metric } from './metrics/metric.ts';
 import type { MetricsRequest } from './metrics/request.ts';
@@ -161,6 +162,11 @@ export class ModelEngine {
     return computeMetrics(this, this.#account, await this.metrics(), request);
   }
 
+  /** Customers by the period of their first order: see computeCohorts. */
+  async computeCohorts(options: Parameters<typeof computeCohorts>[2]): Promise<CohortMatrix> {
+    return computeCohorts(this, this.#account, options);
+  }
+
   /** When the marts that a time reads were built, ISO; undefined where it reads none. */
   async builtAt({ asOf, knownAt }: TimeOptions): Promise<string | undefined> {
     if (knownAt !== undefined) return undefined;
@@ -241,7 +247,7 @@ export class ModelEngine {
     options: TimeOptions,
   ): Promise<string> {
     const { files } = definitions.models;
-    const reads = files.importsOf(this.#definitionUrl(mart)).map(String);
+    const reads = files.allImportsOf(this.#definitionUrl(mart)).map(String);
     const replaced = built.filter((name) => reads.includes(this.#definitionUrl(name).toString()));
     const key = [mart, ...replaced].join();
     try {
@@ -262,9 +268,16 @@ export class ModelEngine {
     tx: Session,
     { models, columns }: Definitions,
   ): Promise<QueryMaterializer> {
-    const variant =
-      replaced.length === 0 ? models : await this.#compile((work) => work(tx), pick(columns, replaced));
-    const definition = await variant.compileFile(this.#definitionUrl(mart));
+    const definition =
+      replaced.length === 0
+        ? await models.compileFile(this.#definitionUrl(mart))
+        : await compileAlone(
+            new WarehouseConnection((work) => work(tx)),
+            this.#warehouse.project,
+            { built: pick(columns, replaced) },
+            this.#cache,
+            definitionFile(mart),
+          );
     const names = columns.get(mart)?.map(({ name }) => `\`${name}\``) ?? [];
     return definition.loadQuery(`run: ${definitionOf(mart)} -> { select: ${names.join(', ')} }`);
   }

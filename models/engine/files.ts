@@ -57,6 +57,20 @@ export class ModelFiles implements URLReader {
     return [...imports].map((match) => new URL(match.groups?.['path'] ?? '', url));
   }
 
+  /** The files it imports, and those they import, once each. */
+  allImportsOf(url: URL): URL[] {
+    const found = new Map<string, URL>();
+    const visit = (from: URL) => {
+      for (const imported of this.importsOf(from)) {
+        if (found.has(imported.toString())) continue;
+        found.set(imported.toString(), imported);
+        if (this.canRead(imported)) visit(imported);
+      }
+    };
+    visit(url);
+    return [...found.values()];
+  }
+
   readURL = (url: URL): Promise<ModelFile> => Promise.resolve().then(() => this.read(url));
 
   getInvalidationKey = (url: URL): Promise<string | null> =>

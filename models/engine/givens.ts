@@ -11,6 +11,7 @@ export function givensOf(options: TimeOptions, account: Account): Record<string,
     TODAY: toTimestamp(today),
     REPORTING_CURRENCY: account.currency,
     TIME_ZONE: account.time_zone,
+    ...(options.cohortUnit === undefined ? {} : { COHORT_UNIT: options.cohortUnit }),
     ...(options.period && {
       PERIOD_START: options.period.start_date,
       PREVIOUS_PERIOD_START: options.period.previous_start_date,

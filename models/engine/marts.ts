@@ -8,6 +8,9 @@ export const marts = [
   'deal_facts',
   'email_performance',
   'customer_spans',
+  'company_facts',
+  'owner_facts',
+  'campaign_facts',
 ] as const;
 
 /** A column of a mart, as its definition gives it. */

@@ -4,6 +4,8 @@ export interface TimeOptions {
   asOf: Date;
   /** What had been recorded by then; default: everything. Never served from built marts. */
   knownAt?: Date | undefined;
+  /** What cohorts are cut into. Default: months. */
+  cohortUnit?: string | undefined;
   /** The period that metrics of a period are about: days of the account's zone. Default: all time. */
   period?: { start_date: string; end_date: string; previous_start_date: string } | undefined;
 }

@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 import type { ComparedFigure, MetricAnswer, MetricsAnswer } from '../../../models/engine/metrics/answer.ts';
+import type { CohortCell, CohortMatrix } from '../../../models/engine/metrics/cohorts.ts';
 import { asOfOf, inSession, isoTime, wholeNumber, type Cli } from '../cli.ts';
 import { note, printJson, printLine, printTable, type Row } from '../output.ts';
 
@@ -14,8 +15,10 @@ interface MetricsOptions {
   knownAt?: string;
 }
 
-/** metrics */
-export function metricsCommand(program: Command, { streams }: Cli): void {
+/** metrics, cohorts */
+export function metricsCommand(program: Command, cli: Cli): void {
+  cohortsCommand(program, cli);
+  const { streams } = cli;
   program
     .command('metrics')
     .description(
@@ -76,6 +79,60 @@ export function metricsCommand(program: Command, { streams }: Cli): void {
         for (const { reason } of answer.left_out) note(streams, `Left out: ${reason}`);
       })(...passed);
     });
+}
+
+interface CohortOptions {
+  period: string;
+  show: 'share' | 'customers' | 'orders' | 'revenue';
+  where?: string[];
+  knownAt?: string;
+}
+
+function cohortsCommand(program: Command, { streams }: Cli): void {
+  program
+    .command('cohorts')
+    .description('Customers by the period of their first order, and how many ordered in each later period')
+    .addOption(
+      new Option('--period <unit>', "in the account's zone")
+        .choices(['week', 'month', 'quarter', 'year'])
+        .default('month'),
+    )
+    .addOption(
+      new Option('--show <what>', 'of each cell')
+        .choices(['share', 'customers', 'orders', 'revenue'])
+        .default('share'),
+    )
+    .option('--where <dimension=value...>', 'only of these: lead_source, country, owner_id')
+    .option('--known-at <time>', 'only what had been recorded by then', isoTime)
+    .addHelpText('after', '\nExample: mallard cohorts --period quarter --show customers')
+    .action(
+      inSession<CohortOptions>(async ({ client }, options) => {
+        const answer = await client.request<CohortMatrix>('GET', '/v1/cohorts', {
+          query: {
+            period: options.period,
+            where: options.where?.join(','),
+            known_at: options.knownAt,
+            ...asOfOf(options),
+          },
+        });
+        if (options.json) return printJson(streams, answer);
+        printTable(
+          streams,
+          answer.cohorts.map(({ cohort, size, cells }) => ({
+            cohort,
+            size,
+            ...Object.fromEntries(
+              cells.map((cell, since) => [`+${since}`, cell ? cohortCell(cell, options.show) : '']),
+            ),
+          })),
+        );
+        note(streams, answer.definition);
+      }),
+    );
+}
+
+function cohortCell(cell: CohortCell, show: CohortOptions['show']): string {
+  return show === 'share' ? `${number(cell.share * 100, 1, 1)} %` : number(cell[show], 2);
 }
 
 function rowsOf(metric: MetricAnswer, { currency, by }: MetricsAnswer): Row[] {

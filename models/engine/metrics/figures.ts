@@ -136,7 +136,7 @@ function numberOf(value: unknown): number | null {
 function sliceValue(value: unknown): string | number | boolean | null {
   if (value === null || value === undefined) return null;
   if (typeof value === 'boolean' || typeof value === 'number' || typeof value === 'string') return value;
-  return typeof value === 'bigint' ? Number(value) : String(value);
+  return typeof value === 'bigint' ? Number(value) : JSON.stringify(value);
 }
 
 /** A row for every slice and period, those without a fact too, so that a month without a win is 0 and not missing. */
