@@ -18,6 +18,7 @@ export async function computeFigures(
   sliced: boolean,
 ): Promise<Figures> {
   const unit = sliced ? request.unit : undefined;
+  const by = sliced ? (request.by ?? []) : [];
   const figures: Figures = new Map();
   await Promise.all(
     groupsBy(metrics, groupKey).map(async (group) => {
@@ -39,7 +40,7 @@ export async function computeFigures(
           true,
         ));
       group.forEach((metric, index) => {
-        figures.set(metric, join(now, before, index, periods, request, unit !== undefined));
+        figures.set(metric, join(now, before, { metric, index, by }, periods, request, unit !== undefined));
       });
     }),
   );
@@ -143,35 +144,34 @@ function sliceValue(value: unknown): string | number | boolean | null {
 function join(
   now: readonly Row[],
   before: readonly Row[] | undefined,
-  index: number,
+  { metric, index, by }: { metric: Metric; index: number; by: readonly string[] },
   periods: readonly Period[],
   request: MetricsRequest,
   isCut: boolean,
 ): MetricSlice[] {
-  const by = request.by ?? [];
   const key = (row: Pick<Row, 'period' | 'slice'>) => JSON.stringify([row.period, row.slice]);
   const found = new Map(now.map((row) => [key(row), row.figures[index]]));
   const old = new Map(before?.map((row) => [key(row), row.figures[index]]));
   const seen = new Map([...now, ...(before ?? [])].map((row) => [JSON.stringify(row.slice), row.slice]));
-  const slices = [...seen.values()].sort(compareSlices);
+  const slices = by.length === 0 ? [[]] : [...seen.values()].sort(compareSlices);
   return periods.flatMap((period, at) =>
     slices.map((slice): MetricSlice => {
-      const figure = found.get(key({ period: at, slice })) ?? nothing(now[0]?.figures[index]);
+      const figure = found.get(key({ period: at, slice })) ?? nothing(metric);
       return {
         ...(isCut
           ? { period: { ...daysOf(period), label: period.label, is_complete: period.end <= request.asOf } }
           : {}),
         slice: Object.fromEntries(slice.map((value, place) => [by[place] ?? '', value])),
-        ...compared(figure, before && (old.get(key({ period: at, slice })) ?? nothing(figure))),
+        ...compared(figure, before && (old.get(key({ period: at, slice })) ?? nothing(metric))),
       };
     }),
   );
 }
 
 /** No facts: nothing over nothing is not known, a count or a sum is 0. */
-function nothing(like: Figure | undefined): Figure {
-  const isRatio = like !== undefined && like.denominator !== null;
-  return isRatio
+function nothing(metric: Metric): Figure {
+  if (metric.aggregate === 'median') return { value: null, numerator: null, denominator: 0 };
+  return metric.denominator
     ? { value: null, numerator: 0, denominator: 0 }
     : { value: 0, numerator: 0, denominator: null };
 }

@@ -94,7 +94,8 @@ function startOf(
 }
 
 function move(start: DateTime, unit: PeriodUnit, count: number): DateTime {
-  return start.plus({ [unit]: count });
+  // Where midnight does not exist (clocks go forward at it), a day begins later, and the next one at midnight again.
+  return start.plus({ [unit]: count }).startOf('day');
 }
 
 function labelOf(unit: PeriodUnit, start: DateTime, { fiscal_year_start_month: month }: Calendar): string {
