@@ -97,7 +97,7 @@ async function readGroup(
       const { rows } = await engine.query(text, {
         ...time,
         period,
-        asOf: momentOf(first, period, request, sliced || isBefore),
+        asOf: momentOf(first, period, request, { isCut: sliced && request.unit !== undefined, isBefore }),
       });
       return rows.map((row) => readRow(row, group, by.length, index));
     }),
@@ -105,10 +105,18 @@ async function readGroup(
   return answers.flat();
 }
 
-/** As of when a figure that is no flow is computed. State is that of the period's end, or start; never later than was asked. */
-function momentOf(metric: Metric, period: Period, request: MetricsRequest, isOfPeriod: boolean): Date {
-  if (metric.kind === 'period' || !isOfPeriod) return request.asOf;
-  const at = metric.stateAt === 'start' ? period.start : period.end;
+/**
+ * As of when a figure that is no flow is computed. A state is as of what was asked; of each of several periods as of its end,
+ * or start; of what it is compared with as of the end of the range before. Never later than was asked.
+ */
+function momentOf(
+  metric: Metric,
+  period: Period,
+  request: MetricsRequest,
+  { isCut, isBefore }: { isCut: boolean; isBefore: boolean },
+): Date {
+  if (metric.kind === 'period' || (!isCut && !isBefore)) return request.asOf;
+  const at = isCut && metric.stateAt === 'start' ? period.start : period.end;
   return at < request.asOf ? at : request.asOf;
 }
 

@@ -18,10 +18,14 @@ export interface Period {
 
 type Calendar = Pick<Account, 'time_zone' | 'week_start' | 'fiscal_year_start_month'>;
 
-/** The period that begins on `start` and ends before `end`, with one of the same length before it. */
+/** The period that begins on `start` and ends before `end`, with one before it of as many months, where it is whole months, or days. */
 export function periodBetween(start: DateTime, end: DateTime, label?: string, previous?: DateTime): Period {
   const day = (at: DateTime) => at.toFormat('yyyy-MM-dd');
-  const before = previous ?? start.minus({ days: Math.round(end.diff(start, 'days').days) });
+  const isMonths = start.day === 1 && end.day === 1;
+  const length = isMonths
+    ? { months: Math.round(end.diff(start, 'months').months) }
+    : { days: Math.round(end.diff(start, 'days').days) };
+  const before = previous ?? start.minus(length);
   return {
     start_date: day(start),
     end_date: day(end),

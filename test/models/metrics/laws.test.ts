@@ -112,7 +112,7 @@ test('a comparison is with what the period before gives by itself', async () => 
     to: '2026-07-01',
     compare: 'previous',
   });
-  const [before] = await compute({ metrics: ['revenue'], from: '2026-05-02', to: '2026-06-01' });
+  const [before] = await compute({ metrics: ['revenue'], from: '2026-05-01', to: '2026-06-01' });
   const [yearAgo] = await compute({
     metrics: ['revenue'],
     from: '2026-06-01',

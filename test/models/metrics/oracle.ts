@@ -124,7 +124,7 @@ const leads = (at: OracleTime): string[] => [
     ${firstStage(`'opportunity', 'customer'`)} as converted_at
   from core.contact_changes c
   join members m using (contact_id)
-  where c.field = 'lifecycle_stage' and c.valid_from >= timestamp '0002-01-01' and c.valid_from < ${asOf(at)}
+  where c.field = 'lifecycle_stage' and c.valid_from < ${asOf(at)}
   group by m.person_id
 )`,
   // greatest() passes over nulls, so a stage never reached has to be kept null.
@@ -183,7 +183,14 @@ const deals = (at: OracleTime): string[] => [
       else coalesce(s.meaning, ${meaningByLetters('d.stage')})
     end as state
   from core.deals d
-  left join stages s on s.pipeline = d.pipeline and s.stage = d.stage
+  left join stages s on s.pipeline = d.pipeline and s.stage = case
+      -- what it will be is not known yet: the stage it was last seen to enter
+      when d.closed_at >= ${asOf(at)} then (
+        select max_by(c.to_stage, c.occurred_at) from core.deal_stage_changes c
+        where c.deal_id = d.deal_id and c.occurred_at < ${asOf(at)}
+      )
+      else d.stage
+    end
   left join core.owners o on o.owner_id = d.owner_id
   left join core.companies c on c.company_id = d.company_id
   where d.created_at is null or d.created_at < ${asOf(at)}
@@ -458,7 +465,7 @@ const messages = (at: OracleTime): string[] => [
   `messages as (
   select
     *,
-    not was_delivered and not bounced and sent_at < ${asOf(at)} - interval 72 hour as is_assumed,
+    not was_delivered and not bounced and dropped_at is null and sent_at < ${asOf(at)} - interval 72 hour as is_assumed,
     was_delivered or is_assumed as is_delivered
   from message_events
 )`,
@@ -646,13 +653,14 @@ const activityMetrics: OracleMetric[] = [
 const quotasOfPeriod = (at: OracleTime) => ({
   with: quotas(at),
   from: 'quota_results',
-  where: `period_start_date >= date '${at.from}' and period_end_date < date '${at.to}'`,
+  // A quota without a rate is in no figure: what was won beside it would have nothing to be divided by.
+  where: `quota is not null and period_start_date >= date '${at.from}' and period_end_date < date '${at.to}'`,
 });
 
 const quotasOfToday = (at: OracleTime) => ({
   with: quotas(at),
   from: 'quota_results',
-  where: `${today(at)} between period_start_date and period_end_date`,
+  where: `quota is not null and ${today(at)} between period_start_date and period_end_date`,
 });
 
 const quotaMetrics: OracleMetric[] = [

@@ -84,15 +84,20 @@ test('periods lie end to end and cover the range, in any zone, unit and calendar
   );
 });
 
-test('a range is compared with as many days before it, or the same days a year ago', () => {
+test('whole months are compared with whole months, other ranges with as many days before them, or the same days a year ago', () => {
   const day = (text: string) => DateTime.fromISO(text, { zone: 'Europe/Berlin' });
-  const range = periodBetween(day('2026-03-01'), day('2026-04-01'));
+  const range = periodBetween(day('2026-03-02'), day('2026-04-01'));
   expect(earlier(range, 'previous', undefined, berlin)).toMatchObject({
-    start_date: '2026-01-29',
-    end_date: '2026-03-01',
+    start_date: '2026-01-31',
+    end_date: '2026-03-02',
   });
   expect(earlier(range, 'year', undefined, berlin)).toMatchObject({
-    start_date: '2025-03-01',
+    start_date: '2025-03-02',
     end_date: '2025-04-01',
+  });
+  const quarter = periodBetween(day('2026-04-01'), day('2026-07-01'));
+  expect(earlier(quarter, 'previous', undefined, berlin)).toMatchObject({
+    start_date: '2026-01-01',
+    end_date: '2026-04-01',
   });
 });
