@@ -112,6 +112,9 @@ describe('marts', () => {
       ['deal_facts', 70],
       ['email_performance', expect.any(Number)],
       ['customer_spans', expect.any(Number)],
+      ['company_facts', expect.any(Number)],
+      ['owner_facts', expect.any(Number)],
+      ['campaign_facts', expect.any(Number)],
     ]);
     expect((await engine.compileSql(count, restricted)).sql).toMatch(/FROM mart\.contact_facts/);
     const joined = 'run: contact_facts -> { group_by: rfm.segment, lead_scores.score }';
@@ -146,6 +149,9 @@ describe('marts', () => {
       ['deal_facts', 'deal_id'],
       ['email_performance', 'performance_id'],
       ['customer_spans', 'span_id'],
+      ['company_facts', 'company_id'],
+      ['owner_facts', 'owner_id'],
+      ['campaign_facts', 'campaign_id'],
     ] as const) {
       const fields =
         sources
