@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { CronExpressionParser } from 'cron-parser';
 import { IANAZone } from 'luxon';
 import { parse } from 'yaml';
 import { Type, type Static } from 'typebox';
@@ -101,6 +102,47 @@ export const ConsentSettingsSchema = Type.Object(
 );
 export type ConsentSettings = Static<typeof ConsentSettingsSchema>;
 
+/** How old the newest row of a table may be. */
+export const FreshnessLimitSchema = Type.Object(
+  {
+    table: Type.String({
+      pattern: '^[a-z][a-z0-9_]*$',
+      description: 'a table of core that is loaded, such as email_events',
+    }),
+    source: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'what loads called their source; default: each source of the table by itself',
+      }),
+    ),
+    warn_after_hours: Type.Optional(
+      Type.Number({ exclusiveMinimum: 0, description: 'older: a warning, which fails nothing' }),
+    ),
+    error_after_hours: Type.Optional(
+      Type.Number({ exclusiveMinimum: 0, description: 'older: `mallard test` and the test job fail' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type FreshnessLimit = Static<typeof FreshnessLimitSchema>;
+
+/** The snapshot for other tools. */
+export const PublishSchema = Type.Object(
+  {
+    cron: Type.Optional(
+      Type.String({
+        description: 'when the server publishes by itself, in the account’s zone; default: never by itself',
+      }),
+    ),
+    raw: Type.Array(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), {
+      default: [],
+      description: 'raw tables that your models read, without the schema; the others are left out',
+    }),
+  },
+  { additionalProperties: false, default: {} },
+);
+export type PublishSettings = Static<typeof PublishSchema>;
+
 /** What the account as a whole has decided. Kept in the project folder's `account.yaml`. */
 export const AccountSchema = Type.Object(
   {
@@ -138,6 +180,11 @@ export const AccountSchema = Type.Object(
       description: 'of pages and mails for people whose own is unknown: en, de or fr',
     }),
     consent: ConsentSettingsSchema,
+    freshness: Type.Array(FreshnessLimitSchema, {
+      default: [],
+      description: 'how old loaded data may be; checked by `mallard freshness` and `mallard test`',
+    }),
+    publish: PublishSchema,
   },
   { additionalProperties: false },
 );
@@ -155,6 +202,7 @@ export function readAccount(project: Project): Account {
   if (Value.Check(AccountSchema, settings)) {
     checkTimeZone(project, settings);
     checkTopics(project, settings);
+    checkCron(project, settings);
     return settings;
   }
   const [first] = Value.Errors(AccountSchema, settings);
@@ -162,6 +210,40 @@ export function readAccount(project: Project): Account {
     'bad_request',
     `${project.accountFile}: ${first?.instancePath ?? ''} ${problemOf(first?.message)}.`,
   );
+}
+
+/**
+ * The settings of a running server: an edit of account.yaml counts from the next use. While the file cannot be read, the
+ * settings of before stay, with one warning: a typing error must not stop what is being sent.
+ */
+export class LiveAccount {
+  readonly #project: Project;
+  #account: Account;
+  #stamp: string;
+
+  /** Throws what `readAccount` throws. */
+  constructor(project: Project) {
+    this.#project = project;
+    this.#stamp = stampOf(project.accountFile);
+    this.#account = readAccount(project);
+  }
+
+  get current(): Account {
+    const stamp = stampOf(this.#project.accountFile);
+    if (stamp === this.#stamp) return this.#account;
+    this.#stamp = stamp;
+    try {
+      this.#account = readAccount(this.#project);
+    } catch (error) {
+      process.emitWarning(`${errorMessage(error)} The settings of before stay until it is corrected.`);
+    }
+    return this.#account;
+  }
+}
+
+function stampOf(file: string): string {
+  const { mtimeMs, size } = statSync(file, { throwIfNoEntry: false }) ?? { mtimeMs: 0, size: -1 };
+  return `${mtimeMs} ${size}`;
 }
 
 /** TypeBox's word for a field that the schema does not have says nothing to who wrote it. */
@@ -194,4 +276,17 @@ function checkTopics(project: Project, { consent }: Account): void {
     'bad_request',
     `${project.accountFile}: /consent/topics has ${wrong === 'global' ? 'a topic called global, which means all of them' : `two topics called ${wrong}`}.`,
   );
+}
+
+function checkCron(project: Project, { publish, time_zone: zone }: Account): void {
+  if (publish.cron === undefined) return;
+  try {
+    CronExpressionParser.parse(publish.cron, { tz: zone });
+  } catch (cause) {
+    throw new MallardError(
+      'bad_request',
+      `${project.accountFile}: /publish/cron: '${publish.cron}' is no cron expression.`,
+      { remedy: 'Use five fields, such as "0 4 * * *" for every day at 4:00.', cause },
+    );
+  }
 }

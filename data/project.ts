@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { mkdirSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { errorMessage, MallardError } from './errors.ts';
 import { packageRoot } from './package-root.ts';
 
@@ -8,7 +8,7 @@ export class Project {
   readonly dir: string;
 
   constructor(dir: string) {
-    this.dir = resolve(dir);
+    this.dir = realPath(resolve(dir));
   }
 
   /** The one DuckDB file. */
@@ -42,6 +42,14 @@ export class Project {
   /** Published, read-only copies for other tools. */
   get published(): string {
     return join(this.dir, 'published');
+  }
+  /** The snapshot itself. */
+  get publishedFile(): string {
+    return join(this.published, 'mallard.duckdb');
+  }
+  /** What models are to be told with it: AS_OF and the other givens of models/clock.malloy, JSON. */
+  get publishedGivens(): string {
+    return join(this.published, 'givens.json');
   }
   /** The generated history's files and its truth. */
   get sample(): string {
@@ -91,5 +99,18 @@ export class Project {
         });
       }
     }
+  }
+}
+
+/**
+ * The path without symbolic links, as far as it exists. Models are known by their path, ours by the real one: a project
+ * behind a link would import a second copy of them.
+ */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : join(realPath(parent), basename(path));
   }
 }

@@ -1,5 +1,6 @@
 import type { JobsForCli } from '../api/cli/cli.ts';
 import type { CliSession } from '../api/cli/session.ts';
+import { readAccount } from '../data/account.ts';
 import { systemClock } from '../data/clock.ts';
 import { MallardError } from '../data/errors.ts';
 import { Project } from '../data/project.ts';
@@ -46,8 +47,9 @@ export function jobsForCli(log: Log): JobsForCli {
       const scheduled = reports.filter((report): report is ScheduledReport => report.cron !== undefined);
       const { startScheduler } = await import('./scheduler.ts');
       const { mailAlerts } = await import('./alert.ts');
+      const { publish } = readAccount(new Project(projectDir));
       return startScheduler({
-        timetable: buildTimetable(timeZone, scheduled),
+        timetable: buildTimetable(timeZone, scheduled, { publishCron: publish.cron }),
         client,
         url,
         token,

@@ -1,7 +1,8 @@
 import { CronExpressionParser } from 'cron-parser';
 
 /** The files of jobs/workers/. */
-export type WorkerName = 'ingest' | 'build' | 'evaluate' | 'send' | 'reconcile' | 'reports' | 'compact';
+export type WorkerName =
+  'ingest' | 'build' | 'evaluate' | 'test' | 'publish' | 'send' | 'reconcile' | 'reports' | 'compact';
 
 export interface TimetableEntry {
   /** What job_runs know it by. */
@@ -34,8 +35,13 @@ const hourMs = 60 * minuteMs;
 /**
  * When everything runs.
  * @param timeZone the account's, in which "at two in the night" is meant
+ * @param options publishCron: the account's; without one nothing is published unasked
  */
-export function buildTimetable(timeZone: string, reports: readonly ScheduledReport[]): TimetableEntry[] {
+export function buildTimetable(
+  timeZone: string,
+  reports: readonly ScheduledReport[],
+  options: { publishCron?: string | undefined } = {},
+): TimetableEntry[] {
   return [
     {
       job: 'ingest',
@@ -56,6 +62,14 @@ export function buildTimetable(timeZone: string, reports: readonly ScheduledRepo
     {
       job: 'evaluate',
       worker: 'evaluate',
+      after: 'build',
+      time_zone: timeZone,
+      catch_up: false,
+      timeout_ms: hourMs,
+    },
+    {
+      job: 'test',
+      worker: 'test',
       after: 'build',
       time_zone: timeZone,
       catch_up: false,
@@ -85,6 +99,18 @@ export function buildTimetable(timeZone: string, reports: readonly ScheduledRepo
       catch_up: false,
       timeout_ms: hourMs,
     },
+    ...(options.publishCron === undefined
+      ? []
+      : [
+          {
+            job: 'publish',
+            worker: 'publish' as const,
+            cron: options.publishCron,
+            time_zone: timeZone,
+            catch_up: true,
+            timeout_ms: hourMs,
+          },
+        ]),
     ...reports.map(({ report_id, cron, time_zone }): TimetableEntry => ({
       job: `report:${report_id}`,
       worker: 'reports',

@@ -55,10 +55,12 @@ export async function compileReport(
     model,
     async run(query, { rowLimit, timeoutMs, signal }) {
       // A given that the file does not declare would be refused.
-      const declared = Object.entries(ownGivens).filter(([name]) => query.givens.has(name));
+      const declared = Object.entries({ ...compiled.givens, ...ownGivens }).filter(([name]) =>
+        model.givens.has(name),
+      );
       const prepared = await located(() =>
         query.getPreparedResult({
-          givens: { ...compiled.givens, ...Object.fromEntries(declared) },
+          givens: Object.fromEntries(declared),
           ...(rowLimit === undefined ? {} : { defaultRowLimit: rowLimit }),
         }),
       );

@@ -1,4 +1,4 @@
-import { readAccount } from '../../data/account.ts';
+import { LiveAccount } from '../../data/account.ts';
 import { systemClock } from '../../data/clock.ts';
 import { errorMessage, MallardError } from '../../data/errors.ts';
 import { compact, isCompactionDue, removeUnfinishedCopy } from '../../data/owner/compaction.ts';
@@ -18,13 +18,21 @@ import { newInternalToken } from '../serve.ts';
  */
 export async function openMallard(project: Project): Promise<Mallard> {
   project.ensureFolders();
-  const account = readAccount(project);
+  const account = new LiveAccount(project);
   if (isCompactionDue(project, systemClock.now())) await compactFirst(project);
   const warehouse = await Warehouse.open(project, { clock: systemClock });
   // What a killed process had staged was never acknowledged.
   await cleanStaging(project);
   removeUnfinishedCopy(project);
-  const mallard = { project, warehouse, engine: new ModelEngine(warehouse), clock: warehouse.clock, account };
+  const mallard: Mallard = {
+    project,
+    warehouse,
+    engine: new ModelEngine(warehouse),
+    clock: warehouse.clock,
+    get account() {
+      return account.current;
+    },
+  };
   await resumeErasures(mallard);
   return mallard;
 }

@@ -13,8 +13,10 @@ import { loadCommand } from './commands/load.ts';
 import { metricsCommand } from './commands/metrics.ts';
 import { modelCommands } from './commands/models.ts';
 import { projectCommands } from './commands/project.ts';
+import { publishCommand } from './commands/publish.ts';
 import { reportCommands } from './commands/reports.ts';
 import { segmentCommands } from './commands/segments.ts';
+import { testCommands } from './commands/tests.ts';
 import { tokenCommands } from './commands/tokens.ts';
 import type { Streams } from './output.ts';
 
@@ -64,6 +66,8 @@ function programFor(cli: Cli, environment: Environment): Command {
   importCommands(program, cli);
   modelCommands(program, cli);
   metricsCommand(program, cli);
+  testCommands(program, cli);
+  publishCommand(program, cli);
   segmentCommands(program, cli);
   contactCommands(program, cli);
   campaignCommands(program, cli);

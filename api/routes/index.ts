@@ -14,10 +14,12 @@ import { loadRoutes } from './load.ts';
 import { metricRoutes } from './metrics.ts';
 import { modelRoutes } from './models.ts';
 import { preferenceRoutes } from './preferences.ts';
+import { publishRoutes } from './publish.ts';
 import { queryRoutes } from './query.ts';
 import { reportRoutes } from './reports.ts';
 import { segmentRoutes } from './segments.ts';
 import { suppressionRoutes } from './suppressions.ts';
+import { testRoutes } from './tests.ts';
 import { tokenRoutes } from './tokens.ts';
 import { unsubscribeRoutes } from './unsubscribe.ts';
 import { webhookRoutes } from './webhooks.ts';
@@ -32,6 +34,8 @@ export const resources: readonly Routes[] = [
   queryRoutes,
   modelRoutes,
   metricRoutes,
+  testRoutes,
+  publishRoutes,
   segmentRoutes,
   contactRoutes,
   campaignRoutes,

@@ -10,15 +10,6 @@ const BuiltMart = Type.Object({
   duration_ms: Type.Number(),
 });
 
-const TestResult = Type.Object({
-  name: Type.String(),
-  model: Type.String(),
-  passed: Type.Boolean(),
-  failing_count: Count('rows that break the rule'),
-  sample_rows: Type.Array(Type.Unknown(), { description: 'the first of them' }),
-  sql: Type.String(),
-});
-
 const Build = Type.Object(
   {
     ...AsOfBody.properties,
@@ -32,6 +23,10 @@ const CatalogueField = Type.Object({
   type: Type.String(),
   doc: Type.Optional(Type.String()),
   mart: Type.String(),
+  source: Type.Optional(
+    Type.String({ description: 'of a field of the project’s own: the source to query instead of the mart' }),
+  ),
+  file: Type.Optional(Type.String({ description: 'and where it is defined' })),
 });
 
 export const modelRoutes: Routes = (app, { mallard }) => {
@@ -55,26 +50,6 @@ export const modelRoutes: Routes = (app, { mallard }) => {
         as_of: asOf.toISOString(),
         marts: await buildMarts(mallard, { asOf, marts }),
       };
-    },
-  );
-
-  app.post(
-    '/v1/test',
-    {
-      schema: {
-        tags: ['models'],
-        summary: 'Run the tests of the models',
-        body: AsOfBody,
-        response: {
-          200: Type.Object({ as_of: Type.String(), passed: Type.Boolean(), tests: Type.Array(TestResult) }),
-        },
-      },
-      config: { access: readers, audit: false },
-    },
-    async (request) => {
-      const asOf = asOfOrNow(mallard.clock, request.body.as_of);
-      const tests = await mallard.engine.test({ asOf });
-      return { as_of: asOf.toISOString(), passed: tests.every((test) => test.passed), tests };
     },
   );
 

@@ -200,4 +200,9 @@ export const columns = {
     salt: 'varchar', status: 'varchar not null', counts: 'json', requested_by: 'varchar', reason: 'varchar',
     requested_at: 'timestamp not null', completed_at: 'timestamp', compact_by: 'timestamp',
     compacted_at: 'timestamp' },
+  'ops.test_runs': {
+    run_id: 'varchar not null', kind: 'varchar not null', test: 'varchar not null', model: 'varchar not null',
+    severity: 'varchar not null', status: 'varchar not null', failing_count: 'bigint', error: 'varchar',
+    as_of: 'timestamp not null', known_at: 'timestamp', duration_ms: 'bigint not null',
+    recorded_at: 'timestamp not null' },
 } as const;

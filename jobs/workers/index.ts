@@ -6,6 +6,8 @@ const loaders: Record<WorkerName, () => Promise<{ job: Job }>> = {
   ingest: () => import('./ingest.ts'),
   build: () => import('./build.ts'),
   evaluate: () => import('./evaluate.ts'),
+  test: () => import('./test.ts'),
+  publish: () => import('./publish.ts'),
   send: () => import('./send.ts'),
   reconcile: () => import('./reconcile.ts'),
   reports: () => import('./reports.ts'),

@@ -21,5 +21,9 @@ export function criteriaCatalogue(catalogue: Catalogue): CriteriaCatalogue {
       .map(({ name, type }) => ({ path: name, type }));
     return [{ name: source.name, contactField: 'contact_id', timeField, fields: source.fields, measures }];
   });
-  return { fields: catalogue.fields.filter(({ mart }) => mart === 'contact_facts'), sources };
+  return {
+    contactSource: catalogue.contact_source,
+    fields: catalogue.fields.filter(({ mart }) => mart === 'contact_facts'),
+    sources,
+  };
 }

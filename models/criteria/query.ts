@@ -23,7 +23,7 @@ export function membershipQuery(
     catalogue: CriteriaCatalogue;
     /** IANA zone of the account. */
     zone: string;
-    /** Paths of contact_facts to select as well, as `f0`, `f1`, … */
+    /** Paths of the contacts' source to select as well, as `f0`, `f1`, … */
     shown?: readonly string[];
   },
 ): MembershipQuery {
@@ -46,6 +46,6 @@ export function membershipQuery(
   const malloy =
     selected.length === 0
       ? undefined
-      : `run: contact_facts${scans.extension()} -> {\n  select:\n    contact_id,\n    ${[...shown, ...selected].join(',\n    ')}\n}`;
+      : `run: ${malloyPath(options.catalogue.contactSource)}${scans.extension()} -> {\n  select:\n    contact_id,\n    ${[...shown, ...selected].join(',\n    ')}\n}`;
   return { malloy, columns, errors };
 }

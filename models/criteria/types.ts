@@ -53,7 +53,9 @@ export type FieldType = 'string' | 'number' | 'boolean' | 'date' | 'timestamp';
 
 /** What criteria need to know of the models' catalogue. `ModelEngine.catalogue()` gives more. */
 export interface CriteriaCatalogue {
-  /** The fields of `contact_facts`. */
+  /** The source with a row per contact: `contact_facts`, or the project's that extends it. */
+  contactSource: string;
+  /** Its fields. */
   fields: readonly CriteriaField[];
   /** The event sources that behaviours may aggregate. */
   sources: readonly EventSource[];

@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Project } from '../../data/project.ts';
 import type { CompiledModels } from './compiled.ts';
+import { readContactFacts } from './contact-facts.ts';
 import { docOf, fieldsInOrder, fieldType, isPublic } from './describe.ts';
 import { marts, type MartColumn } from './marts.ts';
 import type {
@@ -22,14 +23,23 @@ export async function readCatalogue(models: CompiledModels, project: Project): P
   const windowDocs = documentWindows(model);
   const sources = model.explores.map((source) => describeSource(source, windowDocs, project));
   const isMart = (name: string) => (marts as readonly string[]).includes(name);
+  const facts = readContactFacts(
+    model,
+    (source) => describeFields(source, windowDocs),
+    (source) => fileOf(source, project),
+  );
   return {
-    fields: sources
-      .filter((source) => isMart(source.name))
-      .flatMap((source) => source.fields.map((field) => ({ ...field, mart: source.name }))),
+    fields: [
+      ...sources
+        .filter((source) => isMart(source.name))
+        .flatMap((source) => source.fields.map((field) => ({ ...field, mart: source.name }))),
+      ...facts.ownFields,
+    ],
+    contact_source: facts.source,
     measures: model.explores.flatMap(describeMeasures),
     sources,
     segments: model.explores.flatMap((source) => describeSegment(source, project)),
-    broken: models.broken,
+    broken: [...models.broken, ...facts.problems],
   };
 }
 
@@ -65,12 +75,18 @@ function describeSource(
     ...(source.primaryKey === undefined ? {} : { primary_key: source.primaryKey }),
     layer: layerOf(source, project),
     file: fileOf(source, project),
-    fields: publicFields.flatMap((field) => describeField(field, '', windowDocs)),
+    fields: describeFields(source, windowDocs),
     measures: publicFields
       .filter((field) => field.isAtomicField() && field.isCalculation())
       .map((field) => field.name),
     views: publicFields.filter((field) => field.isQueryField()).map((field) => field.name),
   };
+}
+
+function describeFields(source: Explore, windowDocs: ReadonlyMap<string, string>): PlainField[] {
+  return fieldsInOrder(source)
+    .filter((field) => isPublic(source, field))
+    .flatMap((field) => describeField(field, '', windowDocs));
 }
 
 /** A dimension, or the dimensions of a struct or of a joined mart, by path. */

@@ -127,6 +127,7 @@ function fileCompiler(runtime: Runtime, files: ModelFiles): (url: URL) => Promis
 }
 
 function importing(runtime: Runtime, imports: readonly URL[]): ModelMaterializer {
-  const lines = imports.map((url) => `import '${url.toString()}'`);
+  // A URL has no double quote in it, but may have a single one.
+  const lines = imports.map((url) => `import "${url.toString()}"`);
   return runtime.loadModel(['##! experimental.givens', ...lines, ''].join('\n'));
 }

@@ -6,7 +6,7 @@ import {
   type Runtime,
 } from '@malloydata/malloy';
 import { pathToFileURL } from 'node:url';
-import { readAccount, type Account } from '../../data/account.ts';
+import { LiveAccount, type Account } from '../../data/account.ts';
 import { toTimestamp } from '../../data/clock.ts';
 import { MallardError } from '../../data/errors.ts';
 import type { Session } from '../../data/owner/session.ts';
@@ -15,7 +15,7 @@ import { buildMarts } from './build.ts';
 import { martColumns, readCatalogue } from './catalogue.ts';
 import { compileAlone, compileModels, type CompiledModels } from './compiled.ts';
 import { WarehouseConnection, type Read } from './connection.ts';
-import { compileDataTests, runDataTest } from './data-tests.ts';
+import { compileDataTests, runDataTests, selectTests } from './data-tests.ts';
 import { resultColumns } from './describe.ts';
 import { givensOf } from './givens.ts';
 import { definitionFile, definitionOf, marts, type MartColumn } from './marts.ts';
@@ -34,6 +34,7 @@ import type {
   ModelQueryResult,
   QueryOptions,
   TestResult,
+  TestSelection,
   TimeOptions,
 } from './types.ts';
 
@@ -60,7 +61,7 @@ interface Definitions {
  */
 export class ModelEngine {
   readonly #warehouse: Warehouse;
-  #account: Account;
+  #liveAccount: LiveAccount;
   #cache = new CacheManager(new InMemoryModelCache());
   #definitions: Promise<Definitions> | undefined;
   #variants = new Map<string, Promise<CompiledModels>>();
@@ -69,7 +70,7 @@ export class ModelEngine {
 
   constructor(warehouse: Warehouse) {
     this.#warehouse = warehouse;
-    this.#account = readAccount(warehouse.project);
+    this.#liveAccount = new LiveAccount(warehouse.project);
   }
 
   /**
@@ -133,14 +134,11 @@ export class ModelEngine {
     return results;
   }
 
-  /** Runs every data test (`*.test.malloy`); a row that a test yields is a failure. */
-  async test(options: TimeOptions): Promise<TestResult[]> {
+  /** Runs data tests (`*.test.malloy`): a row that a test yields is a failure. Throws `not_found` for an unknown name. */
+  async test(options: TimeOptions & TestSelection): Promise<TestResult[]> {
     const models = await this.#modelsFor(options);
     const tests = await compileDataTests(models, this.#warehouse.project, givensOf(options, this.#account));
-    const results: TestResult[] = [];
-    for (const test of tests)
-      results.push(await this.#warehouse.read((session) => runDataTest(session, test)));
-    return results;
+    return runDataTests(this.#read, selectTests(tests, options.names), options);
   }
 
   /** What the models offer: fields of the marts, measures, sources, segments; and which files of the project are broken. */
@@ -186,9 +184,9 @@ export class ModelEngine {
     return { model, runtime: models.runtime, givens: givensOf(options, this.#account) };
   }
 
-  /** Forgets everything compiled. Edited files and new tables are noticed without; a changed column or account is not. */
+  /** Forgets everything compiled. Edited files, new tables and the account's edits are noticed without; a changed column is not. */
   invalidate(): void {
-    this.#account = readAccount(this.#warehouse.project);
+    this.#liveAccount = new LiveAccount(this.#warehouse.project);
     this.#cache = new CacheManager(new InMemoryModelCache());
     this.#definitions = undefined;
     this.#variants.clear();
@@ -284,6 +282,10 @@ export class ModelEngine {
 
   #compile(read: Read, built: ReadonlyMap<string, readonly MartColumn[]>): Promise<CompiledModels> {
     return compileModels(new WarehouseConnection(read), this.#warehouse.project, { built }, this.#cache);
+  }
+
+  get #account(): Account {
+    return this.#liveAccount.current;
   }
 
   #read: Read = (work) => this.#warehouse.read(work);

@@ -1,6 +1,6 @@
 import type { URLReader } from '@malloydata/malloy';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -17,6 +17,8 @@ export class ModelFiles implements URLReader {
   readonly #instead: ReadonlyMap<string, string>;
   readonly #rewrite: ((text: string) => string) | undefined;
   readonly #read = new Map<string, ModelFile>();
+  /** What was asked for and is not there: it may come. */
+  readonly #missing = new Set<string>();
 
   /**
    * @param instead texts that stand in for files (a built mart's table for its definition), by URL
@@ -35,11 +37,20 @@ export class ModelFiles implements URLReader {
     if (!key.endsWith('.malloy')) throw new Error(`${key} is not a .malloy file`);
     const instead = this.#instead.get(key);
     const stamp = instead === undefined ? stampOf(fileURLToPath(url)) : undefined;
-    const text = instead ?? readFileSync(fileURLToPath(url), 'utf8');
+    const text = instead ?? this.#textOfFile(url);
     const contents = this.#rewrite?.(text) ?? text;
     const file = { contents, invalidationKey: createHash('sha256').update(contents).digest('hex'), stamp };
     this.#read.set(key, file);
     return file;
+  }
+
+  #textOfFile(url: URL): string {
+    try {
+      return readFileSync(fileURLToPath(url), 'utf8');
+    } catch (error) {
+      this.#missing.add(url.toString());
+      throw error;
+    }
   }
 
   canRead(url: URL): boolean {
@@ -78,10 +89,12 @@ export class ModelFiles implements URLReader {
 
   textOf = (url: string): string | undefined => this.#read.get(url)?.contents;
 
-  /** True where a file that was read has been edited or removed since. */
+  /** True where a file that was read has been edited or removed since, or one that was missing is there. */
   get isStale(): boolean {
-    return [...this.#read].some(
-      ([url, { stamp }]) => stamp !== undefined && stampOf(fileURLToPath(url)) !== stamp,
+    return (
+      [...this.#read].some(
+        ([url, { stamp }]) => stamp !== undefined && stampOf(fileURLToPath(url)) !== stamp,
+      ) || [...this.#missing].some((url) => existsSync(fileURLToPath(url)))
     );
   }
 }

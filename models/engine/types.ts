@@ -54,6 +54,9 @@ export interface CatalogueField {
   doc?: string;
   /** The mart, which is also the name of the source: `contact_facts`. */
   mart: string;
+  /** Of the project's own fields of contact_facts: the source to query instead, and its file. */
+  source?: string;
+  file?: string;
 }
 
 export interface CatalogueMeasure {
@@ -98,6 +101,8 @@ export interface BrokenModel {
 
 export interface Catalogue {
   fields: CatalogueField[];
+  /** What criteria run over: contact_facts, or the project's source that is tagged `#(extends) contact_facts`. */
+  contact_source: string;
   measures: CatalogueMeasure[];
   sources: CatalogueSource[];
   segments: CatalogueSegment[];
@@ -110,13 +115,32 @@ export interface BuildResult {
   duration_ms: number;
 }
 
+/** `warn`: a failure is told of and fails nothing. */
+export type TestSeverity = 'warn' | 'error';
+
+export interface TestSelection {
+  /** Names of tests, or of their files; default all. */
+  names?: readonly string[] | undefined;
+  /** How many of the failing rows to show. Default 5. */
+  rows?: number | undefined;
+}
+
 export interface TestResult {
   name: string;
-  /** The test file, relative to models/. */
+  /** The test file, relative to models/; of the project's own, to the project's folder. */
   model: string;
+  /** What is wrong where it fails. */
+  doc?: string;
+  severity: TestSeverity;
+  /** `warned`: failed with severity warn. `errored`: it could not run, whatever its severity. */
+  status: 'passed' | 'warned' | 'failed' | 'errored';
   passed: boolean;
-  failing_count: number;
-  /** The first failing rows, at most five. */
+  /** Null where it could not run. */
+  failing_count: number | null;
+  /** The first failing rows. */
   sample_rows: Record<string, unknown>[];
   sql: string;
+  /** Why it could not run. */
+  error?: string;
+  duration_ms: number;
 }

@@ -32,6 +32,8 @@ export interface AudienceOptions {
   /** What the templates use, and which of it they cannot do without. */
   used: readonly ContactVariable[];
   required: readonly ContactVariable[];
+  /** The SELECT of the project's own fields among them. */
+  ownFieldsSql?: string | undefined;
 }
 
 /** Conservative: what mail servers take, without quoted local parts, comments and literal domains. */
@@ -93,7 +95,7 @@ with target as materialized (
       z.send_at
     from ranked r
     join permissions p on p.contact_id = r.contact_id
-    ${factsJoinSql('r', [...options.used, ...options.required])}
+    ${factsJoinSql('r', [...options.used, ...options.required], options.ownFieldsSql)}
     left join zones z on z.zone = coalesce(r.time_zone, '')),
   decided as (
     select *, case when len(refusals) > 0 then 'excluded' when is_holdout then 'holdout' else 'send' end as decision from judged)

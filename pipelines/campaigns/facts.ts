@@ -1,6 +1,7 @@
 import { DuckDBStructType, DuckDBTypeId, type DuckDBType } from '@duckdb/node-api';
 import { MallardError } from '../../data/errors.ts';
 import type { Session } from '../../data/owner/session.ts';
+import { ownFieldsRelation } from './own-fields.ts';
 
 /** One variable that templates may name. */
 export interface ContactVariable {
@@ -8,7 +9,7 @@ export interface ContactVariable {
   path: string;
   /** Its value, as something JSON can hold, over the relations of `factsJoinSql`. */
   sql: string;
-  /** The mart it is from. */
+  /** The mart it is from, or the relation of own-fields.ts. */
   mart: string;
 }
 
@@ -21,7 +22,7 @@ const joinedMarts = ['rfm', 'lead_scores'] as const;
  */
 export async function contactVariables(session: Session): Promise<ContactVariable[]> {
   const built = await session.rows<{ name: string }>(
-    `select table_name as name from duckdb_tables() where schema_name = 'mart'`,
+    `select table_name as name from duckdb_tables() where database_name = current_database() and schema_name = 'mart'`,
   );
   const names = new Set(built.map(({ name }) => name));
   if (!names.has('contact_facts')) {
@@ -47,11 +48,16 @@ async function columnsOf(session: Session, mart: string, prefix: string): Promis
     .map((variable) => ({ ...variable, mart }));
 }
 
-/** Joins that bring the marts of `variables` to a relation with contact_id named `alias`; contact_facts always. */
-export function factsJoinSql(alias: string, variables: readonly ContactVariable[]): string {
+/**
+ * Joins that bring the marts of `variables` to a relation with contact_id named `alias`; contact_facts always.
+ * @param own the SELECT of the project's own fields, where `variables` name any
+ */
+export function factsJoinSql(alias: string, variables: readonly ContactVariable[], own?: string): string {
   const marts = new Set(['contact_facts', ...variables.map((variable) => variable.mart)]);
+  const relation = (mart: string) =>
+    mart === ownFieldsRelation && own !== undefined ? `(${own}) ${mart}` : `mart.${mart}`;
   return [...marts]
-    .map((mart) => `left join mart.${mart} on ${mart}.contact_id = ${alias}.contact_id`)
+    .map((mart) => `left join ${relation(mart)} on ${mart}.contact_id = ${alias}.contact_id`)
     .join('\n    ');
 }
 

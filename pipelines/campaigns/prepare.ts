@@ -6,15 +6,21 @@ import type { CompiledTemplate } from '../templates/template.ts';
 import { checkVariables, commonVariables } from '../templates/variables.ts';
 import type { CampaignDefinition } from './definition.ts';
 import { contactVariables, type ContactVariable } from './facts.ts';
+import { ownFields, type OwnFields, type OwnFieldsEngine } from './own-fields.ts';
 
-/** What services of campaigns need; the engine is not among it: the marts are read as they are built. */
-export type CampaignContext = DeliveryContext;
+/**
+ * What services of campaigns need. The marts are read as they are built; the engine is asked only where a template names a
+ * field that is none of theirs but the project's own.
+ */
+export type CampaignContext = DeliveryContext & { readonly engine?: OwnFieldsEngine | undefined };
 
 export interface PreparedCampaign {
   /** By arm; '' where there are none. */
   templates: Record<string, CompiledTemplate>;
   used: ContactVariable[];
   required: ContactVariable[];
+  /** The SELECT of the project's own fields among them; undefined where there are none. */
+  ownFieldsSql: string | undefined;
 }
 
 /**
@@ -30,20 +36,34 @@ export async function prepareCampaign(
       async ([arm, template]) => [arm, await compileTemplate(template, definition.message_class)] as const,
     ),
   );
-  const available = await context.warehouse.read(async (session) => {
+  const ofMarts = await context.warehouse.read(async (session) => {
     await checkSegments(session, [...definition.segment_ids, ...definition.exclude_segment_ids]);
     return contactVariables(session);
   });
+  const named = compiled.flatMap(([, template]) => template.variables);
+  const own = await ownOnes(context, named, ofMarts);
+  const available = [...ofMarts, ...(own?.variables ?? [])];
   const paths = available.map((variable) => variable.path);
   const wanted = (names: readonly string[]) => available.filter((variable) => names.includes(variable.path));
   for (const [, template] of compiled) checkVariables(template.variables, paths);
   return {
     templates: Object.fromEntries(compiled),
-    used: wanted(compiled.flatMap(([, template]) => template.variables)),
+    used: wanted(named),
+    ownFieldsSql: own?.sql,
     required: wanted(
       compiled.flatMap(([, template]) => template.required).filter((name) => !commonVariables.includes(name)),
     ),
   };
+}
+
+async function ownOnes(
+  { engine, warehouse }: CampaignContext,
+  named: readonly string[],
+  ofMarts: readonly ContactVariable[],
+): Promise<OwnFields | undefined> {
+  const known = new Set([...ofMarts.map(({ path }) => path), ...commonVariables]);
+  const others = named.filter((path) => !known.has(path));
+  return engine === undefined || others.length === 0 ? undefined : ownFields({ engine, warehouse }, others);
 }
 
 async function checkSegments(session: Session, ids: readonly string[]): Promise<void> {

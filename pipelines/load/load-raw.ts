@@ -171,7 +171,7 @@ async function write(
 async function isLoaded(session: Session, name: string, table: string, hash: string): Promise<boolean> {
   const rows = await session.rows(
     `select 1 from raw.loads where table_name = $1 and file_hash = $2
-       and exists (select 1 from duckdb_tables() where schema_name = 'raw' and table_name = $3) limit 1`,
+       and exists (select 1 from duckdb_tables() where database_name = current_database() and schema_name = 'raw' and table_name = $3) limit 1`,
     [table, hash, name],
   );
   return rows.length > 0;

@@ -54,7 +54,8 @@ async function evolve(
 
 async function columnTypes(session: Session, name: string): Promise<Map<string, string>> {
   const rows = await session.rows<{ column_name: string; data_type: string }>(
-    `select lower(column_name) as column_name, data_type from duckdb_columns() where schema_name = 'raw' and table_name = $1`,
+    `select lower(column_name) as column_name, data_type from duckdb_columns()
+     where database_name = current_database() and schema_name = 'raw' and table_name = $1`,
     [name],
   );
   return new Map(rows.map((row) => [row.column_name, row.data_type]));

@@ -274,6 +274,11 @@ export const registry: Readonly<Record<string, Rule>> = {
     lane: 'ledger',
     why: 'Hashes, counts, and the reason that was given.',
   },
+  'ops.test_runs': {
+    erase: 'mentions',
+    lane: 'ledger',
+    why: 'Counts of a test, never its rows; an error may quote a value.',
+  },
   'ops.mart_builds': { erase: 'none', why: noPerson },
   'ops.delivery_batches': { erase: 'none', why: 'Positions of an audience, and who sends.' },
   'ops.integrations': { erase: 'none', why: 'Settings of the account, and who of its staff set them.' },

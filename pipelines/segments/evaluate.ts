@@ -5,6 +5,7 @@ import type { Session } from '../../data/owner/session.ts';
 import type { Warehouse } from '../../data/owner/warehouse.ts';
 import { builtAsOf, resolveAsOf, utcText } from './as-of.ts';
 import { applyDiff, type DiffColumn } from './diff.ts';
+import { refuseFanOut } from './fan-out.ts';
 import { listSegments, unknownSegment } from './listing.ts';
 import { planMembership, type EvaluatedSegment, type MembershipPlan } from './plan.ts';
 import { memberCountsSql } from './members.ts';
@@ -50,13 +51,16 @@ export async function evaluateSegments(
       const result = await warehouse.build.transaction(async (tx) => {
         // The marts may have been swapped since the plan was made: it would read tables that are as of another time.
         if ((await builtAsOf(tx)) !== built) return undefined;
-        return (await recordedRun(tx, runId)) ?? (await record(tx, warehouse, run));
+        const recorded = await recordedRun(tx, runId);
+        if (recorded) return recorded;
+        if (plan.ownSource !== undefined) await refuseFanOut(tx, plan.sql, plan.ownSource);
+        return record(tx, warehouse, run);
       });
       if (result === undefined) continue;
       await warehouse.ledger.transaction((tx) => writeErrors(tx, result.segments));
       return result;
     } catch (error) {
-      if (error instanceof MallardError || attempt > 1) throw error;
+      if ((error instanceof MallardError && error.code !== 'model_invalid') || attempt > 1) throw error;
       // Some value that a segment computes may fail at run time. The transaction is gone: find which, and go on without.
       const blamed = await failingSegments(context, sound, asOf);
       if (blamed.size === 0) throw error;
@@ -180,15 +184,19 @@ async function failingSegments(
 ): Promise<Map<string, string>> {
   const failing = new Map<string, string>();
   for (const segment of segments) {
-    const { sql, columns } = await planMembership(engine, [segment], { asOf, zone: accountZone(warehouse) });
+    const { sql, columns, ownSource } = await planMembership(engine, [segment], {
+      asOf,
+      zone: accountZone(warehouse),
+    });
     const column = columns.get(segment.id);
     if (column === undefined) continue;
     try {
-      await warehouse.read((session) =>
-        session.one(`select count(*) filter (${column}) as members from (${sql})`),
-      );
+      await warehouse.read(async (session) => {
+        await session.one(`select count(*) filter (${column}) as members from (${sql})`);
+        if (ownSource !== undefined) await refuseFanOut(session, sql, ownSource);
+      });
     } catch (error) {
-      if (error instanceof MallardError) throw error;
+      if (error instanceof MallardError && error.code !== 'model_invalid') throw error;
       failing.set(segment.id, errorMessage(error));
     }
   }

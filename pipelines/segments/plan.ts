@@ -17,6 +17,8 @@ export interface MembershipPlan {
   columns: Map<string, string>;
   /** Why the other segments are left out. */
   errors: Map<string, string>;
+  /** The project's source that was read instead of contact_facts; its joins may repeat a contact (fan-out.ts). */
+  ownSource: string | undefined;
 }
 
 /** One SELECT for all segments. A segment that does not fit the catalogue or does not compile is set apart; the others go on. */
@@ -56,6 +58,7 @@ export async function planMembership(
     sql: `select ${selected} from (${fields.sql}) f ${joins.join(' ')}`,
     columns: new Map([...columns].map(([id, text]) => [id, text.slice(text.lastIndexOf(' ') + 1)])),
     errors,
+    ownSource: catalogue.contact_source === 'contact_facts' ? undefined : catalogue.contact_source,
   };
 }
 
@@ -75,7 +78,9 @@ async function planCriteria(
   async function attempt(candidates: readonly CriteriaSegment[]) {
     const query = membershipQuery(candidates, options);
     for (const [id, error] of query.errors) errors.set(id, error.message);
-    const { sql } = await compile(query.malloy ?? 'run: contact_facts -> { select: contact_id }');
+    const { sql } = await compile(
+      query.malloy ?? `run: ${malloyPath(catalogue.contact_source)} -> { select: contact_id }`,
+    );
     return { sql, columns: query.columns };
   }
 

@@ -3,6 +3,7 @@ import { membershipQuery } from '../../models/criteria/query.ts';
 import { parseCriteria } from '../../models/criteria/parse.ts';
 import type { Criteria } from '../../models/criteria/types.ts';
 import { resolveAsOf, utcText } from './as-of.ts';
+import { refuseFanOut } from './fan-out.ts';
 import type { SegmentContext } from './types.ts';
 import { accountZone } from './zone.ts';
 
@@ -58,6 +59,8 @@ export async function previewSegment(
     ...(options.signal ? { signal: options.signal } : {}),
   };
 
+  if (catalogue.contactSource !== 'contact_facts')
+    await warehouse.read((session) => refuseFanOut(session, sql, catalogue.contactSource), limits);
   const [counted, sample] = await Promise.all([
     warehouse.read(
       (session) =>

@@ -17,9 +17,13 @@ export interface RunningCli {
 }
 
 /** Starts `mallard` as a process of its own, from dist/ (npm test builds it first). */
-export function startCli(args: readonly string[], env: Record<string, string> = {}): RunningCli {
-  const child = spawn(process.execPath, [join(packageRoot, 'dist', 'launch.cjs'), ...args], {
-    cwd: packageRoot,
+export function startCli(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  { cwd = packageRoot, root = packageRoot }: { cwd?: string; root?: string } = {},
+): RunningCli {
+  const child = spawn(process.execPath, [join(root, 'dist', 'launch.cjs'), ...args], {
+    cwd,
     env: { ...process.env, NODE_OPTIONS: '', MALLARD_LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -45,6 +49,15 @@ export function startCli(args: readonly string[], env: Record<string, string> = 
   };
 }
 
-export function runCli(args: readonly string[], env: Record<string, string> = {}): Promise<CliResult> {
-  return startCli(args, env).ended;
+export function runCli(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  cwd: string = packageRoot,
+): Promise<CliResult> {
+  return startCli(args, env, { cwd }).ended;
+}
+
+/** The same of a copy of the package. */
+export function runCliOf(root: string, args: readonly string[]): Promise<CliResult> {
+  return startCli(args, {}, { root }).ended;
 }

@@ -29,6 +29,11 @@ test.each([
   ['name: [unclosed\n', /account\.yaml is not YAML: /],
   ['nmae: Typo\n', /account\.yaml: \/nmae is no setting of an account\./],
   ['erasure_compaction_days: soon\n', /account\.yaml: \/erasure_compaction_days /],
+  [
+    'freshness:\n  - {table: orders, warn_after_hours: 0}\n',
+    /account\.yaml: \/freshness\/0\/warn_after_hours /,
+  ],
+  ['publish:\n  cron: at night\n', /account\.yaml: \/publish\/cron: 'at night' is no cron expression/],
   ['consent:\n  topics:\n    - {id: a, title: A}\n    - {id: a, title: B}\n', /two topics called a/],
 ])('%j is refused with the place', (text, message) => {
   expect(() => accountOf(text)).toThrow(message);

@@ -51,6 +51,7 @@ test('each report with a schedule has a job of its own', () => {
     'ingest',
     'build',
     'evaluate',
+    'test',
     'send',
     'reconcile',
     'compact',
@@ -61,5 +62,16 @@ test('each report with a schedule has a job of its own', () => {
     time_zone: 'Europe/Berlin',
     catch_up: true,
     arguments: { report_id: 'weekly' },
+  });
+});
+
+test('the snapshot is published by the clock only where the account says when', () => {
+  const jobs = (publishCron?: string) => buildTimetable('Europe/Berlin', [], { publishCron });
+  expect(jobs().some(({ job }) => job === 'publish')).toBe(false);
+  expect(jobs('0 4 * * *').at(-1)).toMatchObject({
+    job: 'publish',
+    worker: 'publish',
+    cron: '0 4 * * *',
+    time_zone: 'Europe/Berlin',
   });
 });

@@ -88,13 +88,12 @@ test('columns come in the order of the query, with docs', async () => {
 test("days begin in the account's zone", async () => {
   const { engine, project } = base();
   const select = 'run: orders -> { aggregate: n is count() { where: ordered_at >= $TODAY } }';
+  // An edit is noticed without being told.
   writeFileSync(project.accountFile, 'time_zone: Asia/Tokyo\n');
-  engine.invalidate();
   // 2026-11-02 20:00 UTC is the third of November in Tokyo, which began at 15:00 UTC.
   const tokyo = await engine.compileSql(select, { asOf: new Date('2026-11-02T20:00:00Z'), restricted: true });
   expect(tokyo.sql).toContain('2026-11-02 15:00:00');
   rmSync(project.accountFile);
-  engine.invalidate();
   const utc = await engine.compileSql(select, { asOf: new Date('2026-11-02T20:00:00Z'), restricted: true });
   expect(utc.sql).toContain('2026-11-02 00:00:00');
 });

@@ -9,7 +9,7 @@ import type { CliSession, GlobalOptions } from '../session.ts';
 
 const tableRowsDefault = 100;
 
-/** build, test, fields, query */
+/** build, fields, query */
 export function modelCommands(program: Command, cli: Cli): void {
   const { streams } = cli;
 
@@ -30,48 +30,35 @@ export function modelCommands(program: Command, cli: Cli): void {
     );
 
   program
-    .command('test')
-    .description('Run the tests of the models; exit 1 where one fails')
-    .addHelpText('after', '\nExample: mallard test --json')
-    .action(
-      inSession(async ({ client }, options) => {
-        const answer = await client.request<{ passed: boolean; tests: (Row & { passed: boolean })[] }>(
-          'POST',
-          '/v1/test',
-          { body: asOfOf(options) },
-        );
-        if (!answer.passed) cli.fail();
-        if (options.json) return printJson(streams, answer);
-        printTable(
-          streams,
-          answer.tests.map((test) => ({
-            result: test.passed ? 'passed' : 'FAILED',
-            test: test['name'],
-            failing: test['failing_count'],
-            model: test['model'],
-          })),
-        );
-        for (const test of answer.tests.filter((each) => !each.passed)) {
-          printLine(streams, `\n${String(test['name'])}: ${JSON.stringify(test['sample_rows'])}`);
-        }
-      }),
-    );
-
-  program
     .command('fields')
     .description('What segments, templates and reports may use: name, type, meaning')
     .argument('[part]', 'only paths that contain this')
     .addHelpText('after', '\nExample: mallard fields email.last_30_days')
     .action(
       inSession(async ({ client }, options, part?: string) => {
-        const { fields } = await client.request<{
-          fields: { path: string; type: string; doc?: string; mart: string }[];
+        const { fields, broken } = await client.request<{
+          fields: {
+            path: string;
+            type: string;
+            doc?: string;
+            mart: string;
+            source?: string;
+            file?: string;
+          }[];
+          broken: { file: string; message: string }[];
         }>('GET', '/v1/fields');
+        // What is missing below is missing for this reason.
+        for (const { file, message } of broken) note(streams, `${file} is left out:\n${message.trimEnd()}`);
         const found = fields.filter((field) => part === undefined || field.path.includes(part));
         if (options.json) return printJson(streams, found);
         printTable(
           streams,
-          found.map(({ path, type, doc, mart }) => ({ field: path, type, mart, meaning: doc ?? '' })),
+          found.map(({ path, type, doc, mart, source, file }) => ({
+            field: path,
+            type,
+            source: file === undefined ? mart : `${source} (${file})`,
+            meaning: doc ?? '',
+          })),
         );
       }),
     );

@@ -7,7 +7,7 @@ export function projectCommands(program: Command, cli: Cli): void {
   program
     .command('init')
     .description(
-      'Make a project folder: an empty warehouse, account.yaml, folders for your models and reports',
+      'Make a project folder: an empty warehouse, account.yaml, an example model and report, what VS Code needs',
     )
     .argument('<dir>')
     .addHelpText('after', '\nExample: mallard init my-project')

@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { asOfOf, inSession, type Cli } from '../cli.ts';
-import { printJson, printLine, printTable, type Row } from '../output.ts';
+import { note, printJson, printLine, printTable, type Row } from '../output.ts';
 
 export function reportCommands(program: Command, { streams, jobs }: Cli): void {
   const reports = program.command('reports').description('Charts and tables, as a page and by mail');
@@ -12,16 +12,14 @@ export function reportCommands(program: Command, { streams, jobs }: Cli): void {
     .description('The reports and when they are sent')
     .action(
       inSession(async ({ client }, options) => {
-        const answer = await client.request<{ reports: Row[] }>('GET', '/v1/reports');
+        const answer = await client.request<{ reports: Row[]; broken: { file: string; error: string }[] }>(
+          'GET',
+          '/v1/reports',
+        );
+        for (const { file, error } of answer.broken)
+          note(streams, `${file} is left out:\n${error.trimEnd()}`);
         if (options.json) return printJson(streams, answer.reports);
-        printTable(streams, answer.reports, [
-          'report_id',
-          'title',
-          'cron',
-          'time_zone',
-          'recipients',
-          'error',
-        ]);
+        printTable(streams, answer.reports, ['report_id', 'title', 'cron', 'time_zone', 'recipients']);
       }),
     );
 

@@ -47,12 +47,16 @@ export function segmentCommands(program: Command, { streams }: Cli): void {
 
   segments
     .command('preview')
-    .description('How many fit the criteria of a JSON or YAML file, and a few of them; saves nothing')
-    .argument('<file>')
+    .description('How many fit criteria, and a few of them; saves nothing')
+    .argument('<criteria>', 'JSON, or a JSON or YAML file')
     .option('--limit <n>', 'how many examples', wholeNumber, 5)
+    .addHelpText(
+      'after',
+      `\nExample: mallard segments preview '{"field":"lifecycle_stage","operator":"equals","value":"lead"}'`,
+    )
     .action(
       inSession<{ limit: number }>(async ({ client }, options, file = '') => {
-        const read = readObject(file);
+        const read = /^\s*[{[]/.test(file) ? parseObject(file, 'The criteria') : readObject(file);
         const preview = await client.request<Row>('POST', '/v1/segments/preview', {
           body: { criteria: read['criteria'] ?? read, limit: options.limit, ...asOfOf(options) },
         });

@@ -31,6 +31,7 @@ const factFields: CriteriaField[] = [
 ];
 
 export const smallCatalogue: CriteriaCatalogue = {
+  contactSource: 'contact_facts',
   fields: factFields,
   sources: [
     {
