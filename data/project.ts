@@ -71,6 +71,11 @@ export class Project {
     return join(this.dir, 'account.yaml');
   }
 
+  /** The project's own rules of the lead score; without it the package's count (models/lead_score.yaml). */
+  get leadScoreFile(): string {
+    return join(this.dir, 'lead_score.yaml');
+  }
+
   get packageModels(): string {
     return join(packageRoot, 'models');
   }

@@ -15,6 +15,7 @@ import { modelCommands } from './commands/models.ts';
 import { projectCommands } from './commands/project.ts';
 import { publishCommand } from './commands/publish.ts';
 import { reportCommands } from './commands/reports.ts';
+import { scoreCommands } from './commands/scores.ts';
 import { segmentCommands } from './commands/segments.ts';
 import { testCommands } from './commands/tests.ts';
 import { tokenCommands } from './commands/tokens.ts';
@@ -69,6 +70,7 @@ function programFor(cli: Cli, environment: Environment): Command {
   testCommands(program, cli);
   publishCommand(program, cli);
   segmentCommands(program, cli);
+  scoreCommands(program, cli);
   contactCommands(program, cli);
   campaignCommands(program, cli);
   sendingCommands(program, cli);

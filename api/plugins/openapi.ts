@@ -39,6 +39,7 @@ export function documentRoutes(app: App): void {
       tags: [
         { name: 'data', description: 'bring data in' },
         { name: 'models', description: 'build, test and query what the data means' },
+        { name: 'scores', description: 'why a score is what it is, and how groups move' },
         { name: 'segments' },
         { name: 'campaigns' },
         { name: 'consent', description: 'who may be written to' },

@@ -17,6 +17,7 @@ import { preferenceRoutes } from './preferences.ts';
 import { publishRoutes } from './publish.ts';
 import { queryRoutes } from './query.ts';
 import { reportRoutes } from './reports.ts';
+import { scoreRoutes } from './scores.ts';
 import { segmentRoutes } from './segments.ts';
 import { suppressionRoutes } from './suppressions.ts';
 import { testRoutes } from './tests.ts';
@@ -50,4 +51,5 @@ export const resources: readonly Routes[] = [
   suppressionRoutes,
   importSuppressionRoutes,
   contactRightsRoutes,
+  scoreRoutes,
 ];

@@ -8,6 +8,9 @@ const BuiltMart = Type.Object({
   mart: Type.String(),
   row_count: Count('rows of the built table'),
   duration_ms: Type.Number(),
+  warning: Type.Optional(
+    Type.String({ description: 'what the operator should know: score rules that are not valid' }),
+  ),
 });
 
 const Build = Type.Object(

@@ -98,6 +98,10 @@ export const columns = {
     channel: 'varchar not null default', purpose: 'varchar not null default', topic: 'varchar',
     status: 'varchar not null', wording: 'varchar', method: 'varchar', occurred_at: 'timestamp not null', ...landed,
     place: 'varchar', actor: 'varchar' },
+  'core.rfm_groups': {
+    recency_score: 'integer not null', value_score: 'integer not null', group_name: 'varchar not null', ...landed },
+  'core.rfm_thresholds': {
+    measure: 'varchar not null', score: 'integer not null', bound: 'decimal(18,2) not null', ...landed },
   'ops.mart_builds': {
     mart: 'varchar not null', as_of: 'timestamp not null', known_at: 'timestamp', row_count: 'bigint not null',
     built_at: 'timestamp not null', duration_ms: 'bigint not null' },
@@ -205,4 +209,6 @@ export const columns = {
     severity: 'varchar not null', status: 'varchar not null', failing_count: 'bigint', error: 'varchar',
     as_of: 'timestamp not null', known_at: 'timestamp', duration_ms: 'bigint not null',
     recorded_at: 'timestamp not null' },
+  'ops.lead_score_versions': {
+    version: 'integer not null', rules: 'json not null', hash: 'varchar not null', created_at: 'timestamp not null' },
 } as const;

@@ -6,6 +6,7 @@ import * as martOps from '../migrations/0002_mart_ops.ts';
 import * as versions from '../migrations/0003_versions.ts';
 import * as consent from '../migrations/0004_consent.ts';
 import * as rights from '../migrations/0005_rights.ts';
+import * as scores from '../migrations/0006_scores.ts';
 import * as testRuns from '../migrations/0008_test_runs.ts';
 import { kyselyOn } from './dialect.ts';
 
@@ -19,6 +20,7 @@ export const migrations: Readonly<Record<string, ForwardMigration>> = {
   '0003_versions': versions,
   '0004_consent': consent,
   '0005_rights': rights,
+  '0006_scores': scores,
   '0008_test_runs': testRuns,
 };
 

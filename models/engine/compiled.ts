@@ -7,7 +7,10 @@ import type { WarehouseConnection } from './connection.ts';
 import { malloyFiles, ModelFiles } from './files.ts';
 import { builtText, definitionFile, type MartColumn } from './marts.ts';
 import { modelError } from './problems.ts';
-import type { BrokenModel } from './types.ts';
+import type { Account } from '../../data/account.ts';
+import { resultColumns } from './describe.ts';
+import { givensOf } from './givens.ts';
+import type { BrokenModel, CompiledQuery, CompileOptions } from './types.ts';
 
 /** The columns of the marts to read from their tables, by mart; empty: every mart is its definition. */
 export type BuiltMarts = ReadonlyMap<string, readonly MartColumn[]>;
@@ -130,4 +133,25 @@ function importing(runtime: Runtime, imports: readonly URL[]): ModelMaterializer
   // A URL has no double quote in it, but may have a single one.
   const lines = imports.map((url) => `import "${url.toString()}"`);
   return runtime.loadModel(['##! experimental.givens', ...lines, ''].join('\n'));
+}
+
+/** The SQL of a query text over compiled models. Throws `model_invalid`, `query_refused`. */
+export async function compileQuery(
+  { materializer }: CompiledModels,
+  malloy: string,
+  options: CompileOptions,
+  account: Account,
+): Promise<CompiledQuery> {
+  try {
+    const query = options.restricted
+      ? materializer.loadRestrictedQuery(malloy)
+      : materializer.loadQuery(malloy);
+    const prepared = await query.getPreparedResult({
+      givens: givensOf(options, account),
+      ...(options.rowLimit === undefined ? {} : { defaultRowLimit: options.rowLimit }),
+    });
+    return { sql: prepared.sql, columns: resultColumns(prepared.resultExplore) };
+  } catch (error) {
+    throw modelError(error, () => malloy);
+  }
 }

@@ -13,10 +13,16 @@ import type { Session } from '../../data/owner/session.ts';
 import type { Warehouse } from '../../data/owner/warehouse.ts';
 import { buildMarts } from './build.ts';
 import { martColumns, readCatalogue } from './catalogue.ts';
-import { compileAlone, compileModels, type CompiledModels } from './compiled.ts';
+import {
+  compileAlone,
+  compileModels,
+  compileQuery,
+  type BuiltMarts,
+  type CompiledModels,
+  type ModelTexts,
+} from './compiled.ts';
 import { WarehouseConnection, type Read } from './connection.ts';
 import { compileDataTests, runDataTests, selectTests } from './data-tests.ts';
-import { resultColumns } from './describe.ts';
 import { givensOf } from './givens.ts';
 import { definitionFile, definitionOf, marts, type MartColumn } from './marts.ts';
 import type { MetricsAnswer } from './metrics/answer.ts';
@@ -26,6 +32,11 @@ import { readMetrics, type Metric } from './metrics/metric.ts';
 import type { MetricsRequest } from './metrics/request.ts';
 import { modelError } from './problems.ts';
 import { builtAt, builtMarts, schemaFingerprint } from './state.ts';
+import { criteriaCatalogue } from '../criteria/from-catalogue.ts';
+import type { CriteriaCatalogue } from '../criteria/types.ts';
+import { rulesInForce, type RulesInForce } from '../scores/in-force.ts';
+import type { RuleContext } from '../scores/definition.ts';
+import { recordRules, ruleVersions } from '../scores/versions.ts';
 import type {
   BuildResult,
   Catalogue,
@@ -40,11 +51,20 @@ import type {
 
 export type * from './types.ts';
 
+/** Models of which every text is rewritten. */
+export interface World {
+  /** What the engine knows it by; the same name is the same rewriting. */
+  name: string;
+  rewrite: (text: string) => string;
+}
+
 /** The models with every mart as its definition, and what that says of the marts. */
 interface Definitions {
   models: CompiledModels;
   columns: ReadonlyMap<string, readonly MartColumn[]>;
   fingerprint: string;
+  /** What the lead score's definition was made from. */
+  scoreRules: RulesInForce;
   /** The query of each mart's build, by mart and the marts that it reads from their tables. */
   builds: Map<string, QueryMaterializer>;
   /** Read when first asked for. */
@@ -78,19 +98,7 @@ export class ModelEngine {
    * Throws `model_invalid` with file, line, column and a caret; `query_refused` for what restricted text may not do.
    */
   async compileSql(malloy: string, options: CompileOptions): Promise<CompiledQuery> {
-    const { materializer } = await this.#modelsFor(options);
-    try {
-      const query = options.restricted
-        ? materializer.loadRestrictedQuery(malloy)
-        : materializer.loadQuery(malloy);
-      const prepared = await query.getPreparedResult({
-        givens: givensOf(options, this.#account),
-        ...(options.rowLimit === undefined ? {} : { defaultRowLimit: options.rowLimit }),
-      });
-      return { sql: prepared.sql, columns: resultColumns(prepared.resultExplore) };
-    } catch (error) {
-      throw modelError(error, () => malloy);
-    }
+    return compileQuery(await this.#modelsFor(options), malloy, options, this.#account);
   }
 
   /** Compiles and reads. For small results: all rows are held in memory. */
@@ -118,7 +126,7 @@ export class ModelEngine {
       throw new MallardError('not_found', `There is no mart '${unknown}'; there are ${marts.join(', ')}.`);
     }
     const names = marts.filter((name) => asked === undefined || asked.includes(name));
-    const definitions = await this.#getDefinitions();
+    const definitions = await this.#recordRules(options.asOf);
     const results = await this.#warehouse.build.transaction((tx) =>
       buildMarts(
         tx,
@@ -131,7 +139,38 @@ export class ModelEngine {
     // Variants hold the types of the built tables' columns; those of the same definitions have the same.
     if (this.#builtFrom !== definitions) this.#variants.clear();
     this.#builtFrom = definitions;
-    return results;
+    const { broken } = definitions.scoreRules;
+    return results.map((result) =>
+      result.mart === 'lead_scores' && broken[0]
+        ? { ...result, warning: `The rules of before were used. ${broken[0].message}` }
+        : result,
+    );
+  }
+
+  /** The lead score's rules in force, recorded as a version where they are new. Throws `model_invalid`. */
+  async scoreRules(): Promise<RulesInForce> {
+    return (await this.#recordRules(this.#warehouse.clock.now())).scoreRules;
+  }
+
+  /** The catalogue and the zone that rules are compiled with. */
+  async scoreContext(): Promise<RuleContext> {
+    return { catalogue: ruleCatalogue(await this.catalogue()), zone: this.#account.time_zone };
+  }
+
+  /**
+   * The SQL of a query over the models in another world: every text that is read, rewritten. A world is compiled once and goes
+   * by its name. Throws like `compileSql`.
+   */
+  async compileInWorld(world: World, malloy: string, options: CompileOptions): Promise<CompiledQuery> {
+    const { scoreRules } = await this.#getDefinitions();
+    const key = `world ${world.name}`;
+    const known = await this.#variants.get(key)?.catch(() => undefined);
+    const models =
+      known && !known.isStale()
+        ? Promise.resolve(known)
+        : this.#compile(this.#read, new Map(), { instead: scoreRules.instead, rewrite: world.rewrite });
+    this.#variants.set(key, models);
+    return compileQuery(await models, malloy, options, this.#account);
   }
 
   /** Runs data tests (`*.test.malloy`): a row that a test yields is a failure. Throws `not_found` for an unknown name. */
@@ -145,7 +184,8 @@ export class ModelEngine {
   async catalogue(): Promise<Catalogue> {
     const definitions = await this.#getDefinitions();
     definitions.catalogue ??= readCatalogue(definitions.models, this.#warehouse.project);
-    return definitions.catalogue;
+    const catalogue = await definitions.catalogue;
+    return { ...catalogue, broken: [...catalogue.broken, ...definitions.scoreRules.broken] };
   }
 
   /** What is tagged `#(metric)` in what models/index.malloy and the project's models export. */
@@ -204,7 +244,7 @@ export class ModelEngine {
     const key = built.join();
     const known = await this.#variants.get(key)?.catch(() => undefined);
     if (known && !known.isStale()) return known;
-    const variant = this.#compile(this.#read, pick(definitions.columns, built));
+    const variant = this.#compile(this.#read, pick(definitions.columns, built), definitions.scoreRules);
     this.#variants.set(key, variant);
     return variant;
   }
@@ -216,7 +256,8 @@ export class ModelEngine {
       const fingerprint = await this.#read(schemaFingerprint);
       // Whoever came first has begun anew already.
       if (this.#definitions !== current) continue;
-      if (known?.fingerprint === fingerprint && !known.models.isStale()) return known;
+      if (known?.fingerprint === fingerprint && !known.models.isStale() && !known.scoreRules.isStale())
+        return known;
       // The cache goes by the texts of files, and would hand out the columns of before.
       if (known && known.fingerprint !== fingerprint)
         this.#cache = new CacheManager(new InMemoryModelCache());
@@ -227,13 +268,32 @@ export class ModelEngine {
   }
 
   async #define(fingerprint: string): Promise<Definitions> {
-    const models = await this.#compile(this.#read, new Map());
+    const plain = await this.#compile(this.#read, new Map());
+    const catalogue = readCatalogue(plain, this.#warehouse.project);
+    const [newest] = await this.#read(ruleVersions);
+    const scoreRules = rulesInForce(this.#warehouse.project, newest, {
+      catalogue: ruleCatalogue(await catalogue),
+      zone: this.#account.time_zone,
+    });
+    const isPlain = scoreRules.instead.size === 0;
+    const models = isPlain ? plain : await this.#compile(this.#read, new Map(), scoreRules);
     const columns = new Map<string, readonly MartColumn[]>();
     for (const mart of marts) {
       const definition = await models.compileFile(this.#definitionUrl(mart));
       columns.set(mart, martColumns(await definition.getModel(), definitionOf(mart)));
     }
-    return { models, columns, fingerprint, builds: new Map() };
+    const known = isPlain ? { catalogue } : {};
+    return { models, columns, fingerprint, scoreRules, builds: new Map(), ...known };
+  }
+
+  /** The definitions, their rules recorded. */
+  async #recordRules(asOf: Date): Promise<Definitions> {
+    for (;;) {
+      const definitions = await this.#getDefinitions();
+      const version = await recordRules(this.#warehouse, definitions.scoreRules, asOf);
+      if (version === definitions.scoreRules.version) return definitions;
+      this.#definitions = undefined;
+    }
   }
 
   /** The SQL of a mart's definition. It is compiled once: to do so at every build would hold up the event loop. */
@@ -264,7 +324,7 @@ export class ModelEngine {
     mart: string,
     replaced: readonly string[],
     tx: Session,
-    { models, columns }: Definitions,
+    { models, columns, scoreRules }: Definitions,
   ): Promise<QueryMaterializer> {
     const definition =
       replaced.length === 0
@@ -272,7 +332,7 @@ export class ModelEngine {
         : await compileAlone(
             new WarehouseConnection((work) => work(tx)),
             this.#warehouse.project,
-            { built: pick(columns, replaced) },
+            { built: pick(columns, replaced), instead: scoreRules.instead },
             this.#cache,
             definitionFile(mart),
           );
@@ -280,8 +340,13 @@ export class ModelEngine {
     return definition.loadQuery(`run: ${definitionOf(mart)} -> { select: ${names.join(', ')} }`);
   }
 
-  #compile(read: Read, built: ReadonlyMap<string, readonly MartColumn[]>): Promise<CompiledModels> {
-    return compileModels(new WarehouseConnection(read), this.#warehouse.project, { built }, this.#cache);
+  #compile(
+    read: Read,
+    built: BuiltMarts,
+    { instead, rewrite }: Pick<ModelTexts, 'instead' | 'rewrite'> = {},
+  ): Promise<CompiledModels> {
+    const texts = { built, instead, rewrite };
+    return compileModels(new WarehouseConnection(read), this.#warehouse.project, texts, this.#cache);
   }
 
   get #account(): Account {
@@ -297,4 +362,12 @@ export class ModelEngine {
 
 function pick<T>(map: ReadonlyMap<string, T>, keys: readonly string[]): Map<string, T> {
   return new Map([...map].filter(([key]) => keys.includes(key)));
+}
+
+/** Rules of the score name our fields: the project's own are computed from sources above it. */
+function ruleCatalogue(catalogue: Catalogue): CriteriaCatalogue {
+  return criteriaCatalogue({
+    ...catalogue,
+    fields: catalogue.fields.filter(({ source }) => source === undefined),
+  });
 }

@@ -113,6 +113,8 @@ export interface BuildResult {
   mart: string;
   row_count: number;
   duration_ms: number;
+  /** What the operator should know: rules that are not valid and were not used. */
+  warning?: string;
 }
 
 /** `warn`: a failure is told of and fails nothing. */

@@ -30,6 +30,15 @@ export function castTo(
   const isText = sourceType === 'VARCHAR';
   const { type } = column;
   if (type === 'VARCHAR') return castText(column, isText ? value : `cast(${value} as varchar)`);
+  if (column.range) {
+    const [min, max] = column.range;
+    const { range: _range, ...free } = column;
+    const { sql } = castTo(free, value, sourceType, dateFormat);
+    return {
+      sql: `case when ${sql} between ${min} and ${max} then ${sql} end`,
+      reason: `not a whole number from ${min} to ${max}`,
+    };
+  }
   if (!isText) return castNative(type, value, sourceType);
   switch (type) {
     case 'TIMESTAMP':

@@ -173,6 +173,8 @@ export const registry: Readonly<Record<string, Rule>> = {
   'core.deal_stages': { erase: 'none', why: noPerson },
   'core.exchange_rates': { erase: 'none', why: noPerson },
   'core.spend': { erase: 'none', why: noPerson },
+  'core.rfm_groups': { erase: 'none', why: noPerson },
+  'core.rfm_thresholds': { erase: 'none', why: noPerson },
 
   'raw.rejects': {
     erase: 'found_values',
@@ -265,6 +267,7 @@ export const registry: Readonly<Record<string, Rule>> = {
   'ops.campaign_runs': { erase: 'mentions', lane: 'ledger', why: ours },
   'ops.segments': { erase: 'mentions', lane: 'ledger', why: ours },
   'ops.segment_versions': { erase: 'mentions', lane: 'ledger', why: ours },
+  'ops.lead_score_versions': { erase: 'mentions', lane: 'ledger', why: ours },
   'ops.segment_runs': { erase: 'mentions', lane: 'build', why: 'Counts of an evaluation, or its error.' },
   'ops.templates': { erase: 'mentions', lane: 'ledger', why: ours },
   'ops.workflows': { erase: 'mentions', lane: 'ledger', why: ours },

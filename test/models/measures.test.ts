@@ -121,7 +121,7 @@ test('contact_facts: one row each, with zeros and nulls for contacts that have n
     revenue_365: '0.00',
     calls: 0n,
     segment: null,
-    score: 0,
+    score: '0.00',
   };
   expect(rows).toEqual([
     { contact_id: 'c1', email_address: 'Person1@Example.com', has_email: true, is_stub: false, ...nothing },
@@ -204,21 +204,6 @@ test('rfm: quintiles are ntile(5), ties by contact_id, 5 best', async () => {
     { rfm_cell: '111', segment: 'Lost' },
     { rfm_cell: '555', segment: 'Champions' },
   ]);
-});
-
-test('lead_scores: a fact gives its points, halved by its half-life, and the rules add up', async () => {
-  const rows = await both(
-    `run: contact_facts -> {
-       select: contact_id, clicked is lead_scores.clicked_points, talked is lead_scores.talked_points
-       where: days_since_last_email_click is not null and days_since_last_conversation is not null order_by: contact_id }`,
-    `with e as (select contact_id, date_diff('day', max(occurred_at)::date, date '2026-11-02') as click_days from core.email_events
-       where event_type = 'clicked' and (agent_class = 'human' or agent_class is null) and url not like '%unsubscribe%' group by 1),
-     a as (select contact_id, date_diff('day', max(occurred_at)::date, date '2026-11-02') as talk_days from core.activities
-       where is_completed and activity_type in ('call', 'meeting') group by 1)
-     select contact_id, round(20 * pow(2, -click_days / 14), 2) as clicked, round(20 * pow(2, -talk_days / 30), 2) as talked
-     from e join a using (contact_id) join core.contacts using (contact_id) order by 1`,
-  );
-  expect(rows.length).toBeGreaterThan(5);
 });
 
 test('as of a past day, things are what they were then, and later facts are unknown', async () => {

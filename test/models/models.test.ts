@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { packageRoot } from '../../data/package-root.ts';
 import { asOfFiles } from '../../models/engine/as-of.ts';
 import { generatedFiles } from '../../models/engine/windows.ts';
+import { scoreFiles } from '../../models/scores/generate.ts';
 import { asOf } from './fixture.ts';
 import { sharedBase } from './support.ts';
 
@@ -116,8 +117,8 @@ test('the segments yield contacts', async () => {
   }
 });
 
-test('the generated files are those of the lists of windows and of tracked fields', () => {
-  for (const [file, text] of [...generatedFiles(), ...asOfFiles()]) {
+test('the generated files are those of the lists of windows, of tracked fields and of the score’s rules', async () => {
+  for (const [file, text] of [...generatedFiles(), ...asOfFiles(), ...(await scoreFiles())]) {
     expect(readFileSync(join(models, file), 'utf8'), `${file}: run npx tsx models/engine/generate.ts`).toBe(
       text,
     );

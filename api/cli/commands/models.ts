@@ -24,8 +24,12 @@ export function modelCommands(program: Command, cli: Cli): void {
           body: { ...asOfOf(options), ...(options.mart ? { marts: options.mart } : {}) },
         });
         if (options.json) return printJson(streams, built);
-        printTable(streams, built.marts);
+        printTable(
+          streams,
+          built.marts.map(({ warning: _warning, ...mart }) => mart),
+        );
         printLine(streams, `Built as of ${built.as_of}.`);
+        for (const { warning } of built.marts) if (typeof warning === 'string') note(streams, warning);
       }),
     );
 

@@ -30,6 +30,8 @@ export interface Column {
   readonly aliases?: Readonly<Record<string, string>>;
   /** A regular expression that the whole value must match, and what to call a value that does not. */
   readonly pattern?: { readonly matches: string; readonly reason: string };
+  /** Of an integer: the least and the most that is taken. */
+  readonly range?: readonly [min: number, max: number];
   /** Read from the file but not kept: other columns are derived from it. */
   readonly isInputOnly?: boolean;
   /** Computed from another column of the same row; read from the file only if `elseRead`, and then computed where empty. */

@@ -16,6 +16,8 @@ import {
 } from './contract.ts';
 
 const tracked = (thing: TrackedThing) => Object.keys(trackedFields[thing]);
+/** 5 is best. */
+const score = { ...required, range: [1, 5] } as const;
 
 export const things: readonly Contract[] = [
   {
@@ -189,6 +191,26 @@ export const things: readonly Contract[] = [
       text('base_currency', { ...required, letterCase: 'upper' }),
       date('rate_date', required),
       rate('rate', required),
+    ],
+  },
+  {
+    table: 'rfm_groups',
+    target: 'core.rfm_groups',
+    kind: 'thing',
+    key: ['recency_score', 'value_score'],
+    policy: 'freeze',
+    columns: [integer('recency_score', score), integer('value_score', score), text('group_name', required)],
+  },
+  {
+    table: 'rfm_thresholds',
+    target: 'core.rfm_thresholds',
+    kind: 'thing',
+    key: ['measure', 'score'],
+    policy: 'freeze',
+    columns: [
+      text('measure', { ...required, accepted: ['recency_days', 'frequency', 'monetary'] }),
+      integer('score', score),
+      money('bound', required),
     ],
   },
 ];
