@@ -19,6 +19,7 @@ import { scoreCommands } from './commands/scores.ts';
 import { segmentCommands } from './commands/segments.ts';
 import { testCommands } from './commands/tests.ts';
 import { tokenCommands } from './commands/tokens.ts';
+import { whyCommand } from './commands/why.ts';
 import type { Streams } from './output.ts';
 
 export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
@@ -69,6 +70,7 @@ function programFor(cli: Cli, environment: Environment): Command {
   metricsCommand(program, cli);
   testCommands(program, cli);
   publishCommand(program, cli);
+  whyCommand(program, cli);
   segmentCommands(program, cli);
   scoreCommands(program, cli);
   contactCommands(program, cli);

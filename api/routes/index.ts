@@ -24,6 +24,7 @@ import { testRoutes } from './tests.ts';
 import { tokenRoutes } from './tokens.ts';
 import { unsubscribeRoutes } from './unsubscribe.ts';
 import { webhookRoutes } from './webhooks.ts';
+import { whyRoutes } from './why.ts';
 
 /** One file per resource. */
 export const resources: readonly Routes[] = [
@@ -37,6 +38,7 @@ export const resources: readonly Routes[] = [
   metricRoutes,
   testRoutes,
   publishRoutes,
+  whyRoutes,
   segmentRoutes,
   contactRoutes,
   campaignRoutes,

@@ -105,6 +105,8 @@ export const columns = {
   'ops.mart_builds': {
     mart: 'varchar not null', as_of: 'timestamp not null', known_at: 'timestamp', row_count: 'bigint not null',
     built_at: 'timestamp not null', duration_ms: 'bigint not null' },
+  'ops.model_versions': {
+    version: 'varchar not null', files: 'json not null', created_at: 'timestamp not null' },
   'ops.segments': {
     segment_id: 'varchar not null', title: 'varchar not null', description: 'varchar', kind: 'varchar not null',
     criteria: 'json', version: 'integer not null', status: 'varchar not null default', error: 'varchar',

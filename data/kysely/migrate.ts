@@ -7,6 +7,7 @@ import * as versions from '../migrations/0003_versions.ts';
 import * as consent from '../migrations/0004_consent.ts';
 import * as rights from '../migrations/0005_rights.ts';
 import * as scores from '../migrations/0006_scores.ts';
+import * as modelVersions from '../migrations/0007_model_versions.ts';
 import * as testRuns from '../migrations/0008_test_runs.ts';
 import { kyselyOn } from './dialect.ts';
 
@@ -21,6 +22,7 @@ export const migrations: Readonly<Record<string, ForwardMigration>> = {
   '0004_consent': consent,
   '0005_rights': rights,
   '0006_scores': scores,
+  '0007_model_versions': modelVersions,
   '0008_test_runs': testRuns,
 };
 

@@ -6,6 +6,7 @@ import type { Project } from '../../data/project.ts';
 import type { WarehouseConnection } from './connection.ts';
 import { malloyFiles, ModelFiles } from './files.ts';
 import { builtText, definitionFile, type MartColumn } from './marts.ts';
+import type { ModelTexts as RecordedTexts } from './model-versions.ts';
 import { modelError } from './problems.ts';
 import type { Account } from '../../data/account.ts';
 import { resultColumns } from './describe.ts';
@@ -23,6 +24,8 @@ export interface ModelTexts {
   instead?: ReadonlyMap<string, string> | undefined;
   /** Changes every text that is read. */
   rewrite?: ((text: string) => string) | undefined;
+  /** Texts of another day, which are all there are: no file is read, the project's own included. */
+  recorded?: RecordedTexts | undefined;
 }
 
 /** Our models and the project's own, compiled together; ad hoc queries extend them in milliseconds. */
@@ -47,13 +50,13 @@ export async function compileModels(
   texts: ModelTexts,
   cacheManager: CacheManager,
 ): Promise<CompiledModels> {
-  const { runtime, files, ours } = prepare(connection, project, texts, cacheManager);
+  const { runtime, files, ours, ...recorded } = prepare(connection, project, texts, cacheManager);
   const index = new URL('index.malloy', ours);
   const compileFile = fileCompiler(runtime, files);
   await compileFile(index);
   let materializer = importing(runtime, [index]);
 
-  const userFiles = malloyFiles(project.models, 'models');
+  const userFiles = recorded.userFiles ?? malloyFiles(project.models, 'models');
   const kept: URL[] = [];
   const broken: BrokenModel[] = [];
   for (const file of userFiles) {
@@ -89,18 +92,27 @@ export async function compileAlone(
 function prepare(
   connection: WarehouseConnection,
   project: Project,
-  { built, instead = new Map(), rewrite }: ModelTexts,
+  { built, instead = new Map(), rewrite, recorded }: ModelTexts,
   cacheManager: CacheManager,
-): { runtime: Runtime; files: ModelFiles; ours: URL } {
+): { runtime: Runtime; files: ModelFiles; ours: URL; userFiles: URL[] | undefined } {
   const ours = pathToFileURL(`${project.packageModels}/`);
   const tables = [...built].map(
     ([mart, columns]) => [definitionFile(mart), builtText(mart, columns)] as const,
   );
-  const texts = [...instead, ...tables].map(
+  const texts = [...Object.entries(recorded?.package ?? {}), ...instead, ...tables].map(
     ([path, text]) => [new URL(path, ours).toString(), text] as const,
   );
-  const files = new ModelFiles(new Map(texts), rewrite);
-  return { runtime: new Runtime({ urlReader: files, connection, cacheManager }), files, ours };
+  const own = pathToFileURL(`${project.models}/`);
+  const recordedFiles = Object.entries(recorded?.project ?? {}).map(
+    ([path, text]) => [new URL(path, own), text] as const,
+  );
+  const files = new ModelFiles(
+    new Map([...texts, ...recordedFiles.map(([url, text]) => [url.toString(), text] as const)]),
+    rewrite,
+    recorded !== undefined,
+  );
+  const runtime = new Runtime({ urlReader: files, connection, cacheManager });
+  return { runtime, files, ours, userFiles: recorded && recordedFiles.map(([url]) => url) };
 }
 
 /**

@@ -30,6 +30,7 @@ import { computeCohorts, type CohortMatrix } from './metrics/cohorts.ts';
 import { computeMetrics } from './metrics/compute.ts';
 import { readMetrics, type Metric } from './metrics/metric.ts';
 import type { MetricsRequest } from './metrics/request.ts';
+import { recordModelVersion, versionOf, type ModelTexts as RecordedTexts } from './model-versions.ts';
 import { modelError } from './problems.ts';
 import { builtAt, builtMarts, schemaFingerprint } from './state.ts';
 import { criteriaCatalogue } from '../criteria/from-catalogue.ts';
@@ -126,16 +127,19 @@ export class ModelEngine {
       throw new MallardError('not_found', `There is no mart '${unknown}'; there are ${marts.join(', ')}.`);
     }
     const names = marts.filter((name) => asked === undefined || asked.includes(name));
+    const { clock, project } = this.#warehouse;
     const definitions = await this.#recordRules(options.asOf);
-    const results = await this.#warehouse.build.transaction((tx) =>
-      buildMarts(
+    const version = versionOf(definitions.models.files, project);
+    const results = await this.#warehouse.build.transaction(async (tx) => {
+      await recordModelVersion(tx, version, clock.now());
+      return buildMarts(
         tx,
-        this.#warehouse.clock,
+        clock,
         names,
         (mart, built) => this.#definitionSql(mart, built, tx, definitions, options),
         toTimestamp(options.asOf),
-      ),
-    );
+      );
+    });
     // Variants hold the types of the built tables' columns; those of the same definitions have the same.
     if (this.#builtFrom !== definitions) this.#variants.clear();
     this.#builtFrom = definitions;
@@ -222,6 +226,21 @@ export class ModelEngine {
     const models = await this.#modelsFor(options);
     const model = await models.compileFile(pathToFileURL(path));
     return { model, runtime: models.runtime, givens: givensOf(options, this.#account) };
+  }
+
+  /** The models with every mart as its definition. */
+  async definitions(): Promise<CompiledModels> {
+    return (await this.#getDefinitions()).models;
+  }
+
+  /** Compiles the texts of another day, every mart being its definition. Throws `model_invalid` where they no longer compile. */
+  compileRecorded(texts: RecordedTexts): Promise<CompiledModels> {
+    return compileModels(
+      new WarehouseConnection(this.#read),
+      this.#warehouse.project,
+      { built: new Map(), recorded: texts },
+      new CacheManager(new InMemoryModelCache()),
+    );
   }
 
   /** Forgets everything compiled. Edited files, new tables and the account's edits are noticed without; a changed column is not. */

@@ -16,6 +16,7 @@ interface ModelFile {
 export class ModelFiles implements URLReader {
   readonly #instead: ReadonlyMap<string, string>;
   readonly #rewrite: ((text: string) => string) | undefined;
+  readonly #isWhole: boolean;
   readonly #read = new Map<string, ModelFile>();
   /** What was asked for and is not there: it may come. */
   readonly #missing = new Set<string>();
@@ -23,10 +24,16 @@ export class ModelFiles implements URLReader {
   /**
    * @param instead texts that stand in for files (a built mart's table for its definition), by URL
    * @param rewrite changes every text that is read, those that stand in too
+   * @param isWhole the texts of `instead` are all there are: no file is read
    */
-  constructor(instead: ReadonlyMap<string, string> = new Map(), rewrite?: (text: string) => string) {
+  constructor(
+    instead: ReadonlyMap<string, string> = new Map(),
+    rewrite?: (text: string) => string,
+    isWhole = false,
+  ) {
     this.#instead = instead;
     this.#rewrite = rewrite;
+    this.#isWhole = isWhole;
   }
 
   /** Throws where the file is missing or is no `.malloy` file. */
@@ -36,6 +43,7 @@ export class ModelFiles implements URLReader {
     if (known) return known;
     if (!key.endsWith('.malloy')) throw new Error(`${key} is not a .malloy file`);
     const instead = this.#instead.get(key);
+    if (instead === undefined && this.#isWhole) throw new Error(`${key} was not there`);
     const stamp = instead === undefined ? stampOf(fileURLToPath(url)) : undefined;
     const text = instead ?? this.#textOfFile(url);
     const contents = this.#rewrite?.(text) ?? text;
@@ -88,6 +96,17 @@ export class ModelFiles implements URLReader {
     Promise.resolve().then(() => (url.protocol === 'file:' ? this.read(url).invalidationKey : null));
 
   textOf = (url: string): string | undefined => this.#read.get(url)?.contents;
+
+  /** What was read of a folder's models, tests aside, by path relative to it, sorted. */
+  textsIn(folder: string): Record<string, string> {
+    const base = pathToFileURL(`${folder}/`).toString();
+    return Object.fromEntries(
+      [...this.#read]
+        .filter(([url]) => url.startsWith(base) && !url.endsWith('.test.malloy'))
+        .map(([url, { contents }]) => [url.slice(base.length), contents] as const)
+        .sort(([a], [b]) => (a < b ? -1 : 1)),
+    );
+  }
 
   /** True where a file that was read has been edited or removed since, or one that was missing is there. */
   get isStale(): boolean {

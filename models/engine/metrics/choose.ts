@@ -36,7 +36,7 @@ export function choose(
 
 /** Throws `not_found` with the nearest name. */
 export function findMetric(all: readonly Metric[], name: string): Metric {
-  const found = all.find((metric) => metric.name === name);
+  const found = all.find((metric) => [metric.name, `${metric.source}.${metric.name}`].includes(name));
   if (found) return found;
   const names = all.map((metric) => metric.name);
   const guess = nearestName(name, names);

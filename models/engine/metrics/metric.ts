@@ -1,4 +1,4 @@
-import type { Annotations, AtomicField, Model } from '@malloydata/malloy';
+import type { Annotations, AtomicField, Explore, Model } from '@malloydata/malloy';
 import { docOf, fieldsInOrder, fieldType, isPublic } from '../describe.ts';
 import { unitOf } from '../units.ts';
 
@@ -28,6 +28,8 @@ export interface Metric {
   field: string;
   /** Medians are taken of a dimension, for Malloy has no aggregate for them. */
   aggregate: 'measure' | 'median';
+  /** The source's key, by which its rows are told apart. */
+  key: string | undefined;
   /** The time field of a flow metric. */
   time: { field: string; type: 'timestamp' | 'date' } | undefined;
   /** The measures whose quotient it is; undefined for counts and sums. */
@@ -64,14 +66,14 @@ export function readMetrics(model: Model): Metric[] {
     const atomic = new Map(fields.map((field) => [field.name, field as AtomicField]));
     return [...atomic.values()].flatMap((field) => {
       if (field.annotations.forRoute('metric').length === 0) return [];
-      return readMetric(source.name, field, field.annotations.parseAsTag('metric').tag, atomic);
+      return readMetric(source, field, field.annotations.parseAsTag('metric').tag, atomic);
     });
   });
   return metrics.filter((metric, index) => metrics.findIndex(({ name }) => name === metric.name) === index);
 }
 
 function readMetric(
-  source: string,
+  { name: source, primaryKey }: Explore,
   field: AtomicField,
   tag: Tag,
   fields: ReadonlyMap<string, AtomicField>,
@@ -110,6 +112,7 @@ function readMetric(
     source,
     field: field.name,
     aggregate: median ? 'median' : 'measure',
+    key: primaryKey,
     time: time && { field: time.name, type: timeType === 'date' ? 'date' : 'timestamp' },
     numerator: part('numerator'),
     denominator: part('denominator'),

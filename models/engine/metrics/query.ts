@@ -35,19 +35,14 @@ export function metricsQuery(metrics: readonly Metric[], query: MetricsQuery = {
 /** Malloy text that yields one metric as `value`, `numerator` and `denominator`, by the dimensions `d0`, `d1`, … */
 export function metricQuery(
   metric: Metric,
-  { from, to, by = [] }: { from?: Date; to?: Date; by?: readonly string[] } = {},
+  { period, by = [] }: { period?: Period | undefined; by?: readonly string[] } = {},
 ): string {
-  const period = { start: from ?? new Date(0), end: to ?? new Date(Date.UTC(9998, 0, 1)) };
-  const dates = {
-    start_date: period.start.toISOString().slice(0, 10),
-    end_date: period.end.toISOString().slice(0, 10),
-  };
-  const periods = from === undefined && to === undefined ? {} : { periods: [{ ...period, ...dates }] };
   const names = by.map((_, index) => `d${index}`);
-  const numerator = metric.aggregate === 'median' ? 'numerator is null::number' : 'numerator is n0';
-  const denominator =
-    metric.denominator || metric.aggregate === 'median' ? 'denominator is m0' : 'denominator is null::number';
-  return `${metricsQuery([metric], { by, ...periods })} -> {\n  select: ${[...names, 'value is v0', numerator, denominator].join(', ')}\n}`;
+  const isMedian = metric.aggregate === 'median';
+  const numerator = isMedian ? 'numerator is null::number' : 'numerator is n0';
+  const denominator = metric.denominator || isMedian ? 'denominator is m0' : 'denominator is null::number';
+  const text = metricsQuery([metric], { by, ...(period ? { periods: [period] } : {}) });
+  return `${text} -> {\n  select: ${[...names, 'value is v0', numerator, denominator].join(', ')}\n}`;
 }
 
 function groupsOf(metric: Metric, { periods = [], by = [] }: MetricsQuery): string[] {
