@@ -68,11 +68,11 @@ test('mallard why, for a person and as JSON', async () => {
   ];
   const text = await cli(...asked);
   expect(text.replaceAll(time, '<time>')).toMatchInlineSnapshot(`
-    "sales.close_rate: -41.67 points
+    "close_rate: -41.67 points
 
           value    of     as of                     known                        period
-    then  66.67 %  2 ÷ 3  <time>  by <time>  <time> to <time>
-    now   25 %     1 ÷ 4  <time>  everything                   <time> to <time>
+    then  66.67 %  2 ÷ 3  <time>  by <time>  2026-01-01 to 2027-01-01
+    now   25 %     1 ÷ 4  <time>  everything                   2026-01-01 to 2027-01-01
 
     part                 change         rows
     changed definitions  -33.33 points  1
@@ -100,7 +100,7 @@ test('mallard why, for a person and as JSON', async () => {
 
   const why = JSON.parse(await cli('--json', ...asked)) as Why;
   expect(why).toMatchObject({
-    metric: 'sales.close_rate',
+    metric: 'close_rate',
     unit: 'ratio',
     then: { value: '0.666666666667' },
     now: { value: '0.25' },
@@ -111,7 +111,7 @@ test('mallard why, for a person and as JSON', async () => {
   const unknown = await runCli(['--project', dir, 'why', 'nothing', '--vs', vs]);
   expect(unknown).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('There is no metric "nothing"') as string,
+    stderr: expect.stringContaining("There is no metric 'nothing'") as string,
   });
   expect(await cli('why', '--help')).toContain('Example: mallard why win_rate');
 }, 180_000);

@@ -66,9 +66,9 @@ export function questionsOf(
   account: Account,
 ): Questions {
   const { metric, vs, asOf, from, to } = options;
-  const periodOf = (at: Date) => {
+  const periodOf = (time: Date) => {
     if (metric.kind === 'state') return {};
-    const request = { asOf: at, from, to };
+    const request = { asOf: time, from, to };
     return { period: rangeOf(metric, frameOf(request, account), request, account) };
   };
   const then: Question = { asOf: vs, knownAt: vs, definitions: 'now', ...periodOf(vs) };
