@@ -155,7 +155,7 @@ describe('marts', () => {
       const fields =
         sources
           .find((source) => source.name === mart)
-          ?.fields.map((field, index) => `f${index} is ${field.path}`) ?? [];
+          ?.fields.map((field, index) => `f${index} is ${malloyPath(field.path)}`) ?? [];
       const text = `run: ${mart} -> { select: ${fields.join(', ')}, k is ${key} order_by: k }`;
       const built = await engine.query(text, { asOf });
       // KNOWN_AT is never served from tables; far in the future it hides nothing.

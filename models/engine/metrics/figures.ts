@@ -24,7 +24,7 @@ export async function computeFigures(
     groupsBy(metrics, groupKey).map(async (group) => {
       const [first] = group;
       if (!first) return;
-      const periods = sliced ? frame.periods : [rangeOf(first, frame, request, account)];
+      const periods = unit === undefined ? [rangeOf(first, frame, request, account)] : frame.periods;
       const now = await readGroup(engine, group, request, periods, sliced);
       const { compare } = request;
       const before =
@@ -33,9 +33,7 @@ export async function computeFigures(
           engine,
           group,
           request,
-          periods.map((period) =>
-            earlier(period, compare, unit ?? (sliced ? undefined : first.defaultUnit), account),
-          ),
+          periods.map((period) => earlier(period, compare, unit ?? first.defaultUnit, account)),
           sliced,
           true,
         ));

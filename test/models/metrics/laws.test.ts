@@ -105,6 +105,18 @@ test('the state at the end of a past month is what it was as of that moment', as
   expect(open?.slices?.[3]).toMatchObject({ value: open?.value, period: { is_complete: false } });
 }, 60_000);
 
+test('sliced or whole, a metric is about the same days', async () => {
+  const whole = await compute({ metrics: ['lead_velocity_rate'], compare: 'previous' });
+  const [cut] = await compute({ metrics: ['lead_velocity_rate'], by: ['lead_source'], compare: 'previous' });
+  expect(cut?.period).toEqual({ start_date: '2026-10-01', end_date: '2026-11-01' });
+  const sum = (of: (figure: Figure | undefined) => number | null | undefined) =>
+    cut?.slices?.reduce((total, slice) => total + (of(slice) ?? 0), 0);
+  expect(sum((figure) => figure?.denominator)).toBe(whole[0]?.denominator);
+  expect(cut?.slices?.reduce((total, { previous }) => total + (previous?.denominator ?? 0), 0)).toBe(
+    whole[0]?.previous?.denominator,
+  );
+});
+
 test('a comparison is with what the period before gives by itself', async () => {
   const [now] = await compute({
     metrics: ['revenue'],
