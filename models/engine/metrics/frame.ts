@@ -2,7 +2,7 @@ import { DateTime } from 'luxon';
 import type { Account } from '../../../data/account.ts';
 import { MallardError } from '../../../data/errors.ts';
 import type { Metric } from './metric.ts';
-import { lastPeriods, periodBetween, periodsBetween, type Period } from './periods.ts';
+import { lastPeriods, periodBetween, periodsBetween, startOfDay, type Period } from './periods.ts';
 import type { MetricsRequest } from './request.ts';
 
 const defaultDays = 365;
@@ -35,11 +35,8 @@ export function frameOf(request: MetricsRequest, account: Account): Frame {
     : lastPeriods(unit, last ?? defaultPeriods, end.minus({ milliseconds: 1 }).toJSDate(), account);
   const [first, final] = [periods[0], periods.at(-1)];
   if (!first || !final) throw new RangeError('no periods');
-  const zone = { zone: account.time_zone };
-  const range = periodBetween(
-    DateTime.fromISO(first.start_date, zone),
-    DateTime.fromISO(final.end_date, zone),
-  );
+  const zone = account.time_zone;
+  const range = periodBetween(startOfDay(first.start_date, zone), startOfDay(final.end_date, zone));
   return { range, periods };
 }
 
@@ -48,7 +45,7 @@ function dayOf(at: Date, account: Account): DateTime {
 }
 
 function parseDay(field: string, text: string, account: Account): DateTime {
-  const day = DateTime.fromISO(text, { zone: account.time_zone });
+  const day = startOfDay(text, account.time_zone);
   if (day.isValid && /^\d{4}-\d{2}-\d{2}$/.test(text)) return day;
   throw new MallardError('bad_request', `${field}: ${text} is not a day such as 2026-10-01.`, {
     fields: { field, value: text },

@@ -68,7 +68,7 @@ export function earlier(
   unit: PeriodUnit | undefined,
   calendar: Calendar,
 ): Period {
-  const at = (date: string) => DateTime.fromISO(date, { zone: calendar.time_zone });
+  const at = (date: string) => startOfDay(date, calendar.time_zone);
   const [start, end] = [at(period.start_date), at(period.end_date)];
   if (by === 'year') return periodBetween(start.minus({ years: 1 }), end.minus({ years: 1 }));
   const before = at(period.previous_start_date);
@@ -78,6 +78,11 @@ export function earlier(
     unit && labelOf(unit, before, calendar),
     unit && move(before, unit, -1),
   );
+}
+
+/** When a day ('yyyy-MM-dd') begins in a zone. By its noon, for midnight does not exist on every day. */
+export function startOfDay(date: string, zone: string): DateTime {
+  return DateTime.fromISO(`${date}T12:00`, { zone }).startOf('day');
 }
 
 function startOf(
