@@ -5,6 +5,7 @@ import { version } from '../version.ts';
 import { isoTime, type Cli, type JobsForCli } from './cli.ts';
 import { campaignCommands, sendingCommands } from './commands/campaigns.ts';
 import { contactCommands } from './commands/contacts.ts';
+import { fieldCommands } from './commands/fields.ts';
 import { importCommands } from './commands/import.ts';
 import { consentCommands, suppressionCommands } from './commands/consent.ts';
 import { compactCommand } from './commands/contact-rights.ts';
@@ -71,6 +72,7 @@ function programFor(cli: Cli, environment: Environment): Command {
   testCommands(program, cli);
   publishCommand(program, cli);
   whyCommand(program, cli);
+  fieldCommands(program, cli);
   segmentCommands(program, cli);
   scoreCommands(program, cli);
   contactCommands(program, cli);

@@ -36,7 +36,7 @@ ${landing.figures ? figures(landing.figures, landing) : '<p>This server asks for
 }
 
 const links =
-  '<a href="/v1/reports/weekly/page">Weekly report</a><a href="/v1/fields">Fields</a><a href="/v1/segments">Segments</a><a href="/v1/campaigns">Campaigns</a>';
+  '<a href="/v1/reports/weekly/page">Weekly report</a><a href="/v1/lineage/page">Where figures come from</a><a href="/v1/fields">Fields</a><a href="/v1/segments">Segments</a><a href="/v1/campaigns">Campaigns</a>';
 
 function figures(now: LandingFigures, landing: Landing): string {
   const build = now.last_build;

@@ -5,6 +5,7 @@ import { consentRoutes } from './consent.ts';
 import { contactRoutes } from './contacts.ts';
 import { contactRightsRoutes } from './contact-rights.ts';
 import { deliveryRoutes } from './delivery.ts';
+import { fieldRoutes } from './fields.ts';
 import { healthRoutes } from './health.ts';
 import { importRoutes } from './imports.ts';
 import { importSuppressionRoutes } from './import-suppressions.ts';
@@ -39,6 +40,7 @@ export const resources: readonly Routes[] = [
   testRoutes,
   publishRoutes,
   whyRoutes,
+  fieldRoutes,
   segmentRoutes,
   contactRoutes,
   campaignRoutes,

@@ -21,17 +21,6 @@ const Build = Type.Object(
   { additionalProperties: false },
 );
 
-const CatalogueField = Type.Object({
-  path: Type.String({ examples: ['lifecycle_stage', 'email.last_30_days.clicks'] }),
-  type: Type.String(),
-  doc: Type.Optional(Type.String()),
-  mart: Type.String(),
-  source: Type.Optional(
-    Type.String({ description: 'of a field of the project’s own: the source to query instead of the mart' }),
-  ),
-  file: Type.Optional(Type.String({ description: 'and where it is defined' })),
-});
-
 export const modelRoutes: Routes = (app, { mallard }) => {
   app.post(
     '/v1/build',
@@ -54,21 +43,5 @@ export const modelRoutes: Routes = (app, { mallard }) => {
         marts: await buildMarts(mallard, { asOf, marts }),
       };
     },
-  );
-
-  app.get(
-    '/v1/fields',
-    {
-      schema: {
-        tags: ['models'],
-        summary: 'The catalogue of fields',
-        description: 'What segments, templates and reports may use: name, type and meaning.',
-        response: {
-          200: Type.Object({ fields: Type.Array(CatalogueField) }, { additionalProperties: true }),
-        },
-      },
-      config: { access: readers },
-    },
-    () => mallard.engine.catalogue(),
   );
 };

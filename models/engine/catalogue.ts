@@ -1,4 +1,4 @@
-import type { Explore, Field, Model } from '@malloydata/malloy';
+import type { AtomicField, Explore, Field, Model } from '@malloydata/malloy';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Project } from '../../data/project.ts';
@@ -13,19 +13,22 @@ import type {
   CatalogueSegment,
   CatalogueSource,
 } from './types.ts';
+import { unitOf } from './units.ts';
 import { eventSubjects, windowDays, windowName } from './windows.ts';
 
 type PlainField = Omit<CatalogueField, 'mart'>;
+type Description = Pick<CatalogueField, 'doc' | 'unit'>;
+type Descriptions = ReadonlyMap<string, Description>;
 
 /** What the models offer, read from the definitions: they carry the docs. */
 export async function readCatalogue(models: CompiledModels, project: Project): Promise<Catalogue> {
   const model = await models.materializer.getModel();
-  const windowDocs = documentWindows(model);
-  const sources = model.explores.map((source) => describeSource(source, windowDocs, project));
+  const windows = describeWindows(model);
+  const sources = model.explores.map((source) => describeSource(source, windows, project));
   const isMart = (name: string) => (marts as readonly string[]).includes(name);
   const facts = readContactFacts(
     model,
-    (source) => describeFields(source, windowDocs),
+    (source) => describeFields(source, windows),
     (source) => fileOf(source, project),
   );
   return {
@@ -62,11 +65,7 @@ function columnTypeText(field: Field): string {
   return field.isAtomicField() ? field.type : '';
 }
 
-function describeSource(
-  source: Explore,
-  windowDocs: ReadonlyMap<string, string>,
-  project: Project,
-): CatalogueSource {
+function describeSource(source: Explore, windows: Descriptions, project: Project): CatalogueSource {
   const publicFields = fieldsInOrder(source).filter((field) => isPublic(source, field));
   const doc = docOf(source.annotations);
   return {
@@ -75,7 +74,7 @@ function describeSource(
     ...(source.primaryKey === undefined ? {} : { primary_key: source.primaryKey }),
     layer: layerOf(source, project),
     file: fileOf(source, project),
-    fields: describeFields(source, windowDocs),
+    fields: describeFields(source, windows),
     measures: publicFields
       .filter((field) => field.isAtomicField() && field.isCalculation())
       .map((field) => field.name),
@@ -83,31 +82,32 @@ function describeSource(
   };
 }
 
-function describeFields(source: Explore, windowDocs: ReadonlyMap<string, string>): PlainField[] {
+function describeFields(source: Explore, windows: Descriptions): PlainField[] {
   return fieldsInOrder(source)
     .filter((field) => isPublic(source, field))
-    .flatMap((field) => describeField(field, '', windowDocs));
+    .flatMap((field) => describeField(field, '', windows));
 }
 
 /** A dimension, or the dimensions of a struct or of a joined mart, by path. */
-function describeField(field: Field, prefix: string, windowDocs: ReadonlyMap<string, string>): PlainField[] {
+function describeField(field: Field, prefix: string, windows: Descriptions): PlainField[] {
   const path = `${prefix}${field.name}`;
   if (isDimension(field) && field.isAtomicField()) {
     const type = fieldType(field);
-    const doc = docOf(field.annotations) ?? windowDocs.get(path);
-    return type === undefined ? [] : [{ path, type, ...(doc === undefined ? {} : { doc }) }];
+    if (type === undefined) return [];
+    const isPersonal = field.annotations.forRoute('personal').length > 0;
+    const described = { ...windows.get(path), ...describe(field) };
+    return [{ path, type, ...described, ...(isPersonal ? { is_personal: true } : {}) }];
   }
   // One step into joins: contact_facts' rfm.segment, but not the joins of the joined.
   if (!field.isExploreField() || field.isArray || (!isRecord(field) && prefix !== '')) return [];
   return fieldsInOrder(field)
     .filter((inner) => isPublic(field, inner) && (isRecord(field) || !inner.isExploreField()))
-    .flatMap((inner) => describeField(inner, `${path}.`, windowDocs));
+    .flatMap((inner) => describeField(inner, `${path}.`, windows));
 }
 
 function describeMeasures(source: Explore): CatalogueMeasure[] {
   return fieldsInOrder(source).flatMap((field) => {
     if (!field.isAtomicField() || !field.isCalculation() || !isPublic(source, field)) return [];
-    const doc = docOf(field.annotations);
     const metric = field.annotations.forRoute('metric').length > 0;
     const dimensions = metric
       ? field.annotations.parseAsTag('metric').tag.textArray('dimensions')
@@ -116,7 +116,7 @@ function describeMeasures(source: Explore): CatalogueMeasure[] {
       source: source.name,
       name: field.name,
       type: fieldType(field) ?? 'number',
-      ...(doc === undefined ? {} : { doc }),
+      ...describe(field),
       is_metric: metric,
       dimensions: dimensions ?? [],
     };
@@ -139,21 +139,31 @@ function describeSegment(source: Explore, project: Project): CatalogueSegment[] 
   ];
 }
 
-/** A record literal takes no docs for its inside: they come from the measures the windows are made of. */
-function documentWindows(model: Model): Map<string, string> {
-  const docs = new Map<string, string>();
+/** What a field's tags say of it. A unit is a number's. */
+function describe(field: AtomicField): Description {
+  const doc = docOf(field.annotations);
+  const unit = fieldType(field) === 'number' ? unitOf(field.annotations) : undefined;
+  return { ...(doc === undefined ? {} : { doc }), ...(unit === undefined ? {} : { unit }) };
+}
+
+/** A record literal takes no tags for its inside: they come from the measures the windows are made of. */
+function describeWindows(model: Model): Descriptions {
+  const described = new Map<string, Description>();
   for (const subject of eventSubjects) {
     const measures = model.getExploreByName(subject.source);
     for (const measure of subject.windowed) {
       const field = measures.getFieldByName(measure);
-      const doc = field.isAtomicField() ? docOf(field.annotations) : undefined;
-      if (doc === undefined) continue;
+      if (!field.isAtomicField()) continue;
+      const { doc, ...unit } = describe(field);
       for (const days of windowDays) {
-        docs.set(`${subject.name}.${windowName(days)}.${measure}`, `${doc} In the last ${days} days.`);
+        described.set(`${subject.name}.${windowName(days)}.${measure}`, {
+          ...unit,
+          ...(doc === undefined ? {} : { doc: `${doc} In the last ${days} days.` }),
+        });
       }
     }
   }
-  return docs;
+  return described;
 }
 
 function isDimension(field: Field): boolean {

@@ -30,9 +30,10 @@ import { computeCohorts, type CohortMatrix } from './metrics/cohorts.ts';
 import { computeMetrics } from './metrics/compute.ts';
 import { readMetrics, type Metric } from './metrics/metric.ts';
 import type { MetricsRequest } from './metrics/request.ts';
+import { Lineage } from './lineage/lineage.ts';
 import { recordModelVersion, versionOf, type ModelTexts as RecordedTexts } from './model-versions.ts';
 import { modelError } from './problems.ts';
-import { builtAt, builtMarts, schemaFingerprint } from './state.ts';
+import { builtAt, builtMarts, columnNames, schemaFingerprint } from './state.ts';
 import { criteriaCatalogue } from '../criteria/from-catalogue.ts';
 import type { CriteriaCatalogue } from '../criteria/types.ts';
 import { rulesInForce, type RulesInForce } from '../scores/in-force.ts';
@@ -71,6 +72,7 @@ interface Definitions {
   /** Read when first asked for. */
   catalogue?: Promise<Catalogue>;
   metrics?: Promise<Metric[]>;
+  lineage?: Promise<Lineage>;
 }
 
 /**
@@ -213,6 +215,21 @@ export class ModelEngine {
   async builtAt({ asOf, knownAt }: TimeOptions): Promise<string | undefined> {
     if (knownAt !== undefined) return undefined;
     return this.#read((session) => builtAt(session, toTimestamp(asOf)));
+  }
+
+  /** From the catalogue's fields down to the columns of the warehouse: always of the definitions, never of built tables. */
+  async lineage(): Promise<Lineage> {
+    const definitions = await this.#getDefinitions();
+    if (!definitions.lineage) {
+      definitions.lineage = this.#readLineage(definitions);
+      definitions.lineage.catch(() => delete definitions.lineage);
+    }
+    return definitions.lineage;
+  }
+
+  async #readLineage({ models }: Definitions): Promise<Lineage> {
+    const columns = new Set(await this.#read(columnNames));
+    return Lineage.read(models, await this.catalogue(), this.#warehouse.project, columns);
   }
 
   /**

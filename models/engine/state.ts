@@ -22,6 +22,15 @@ export async function schemaFingerprint(session: Session): Promise<string> {
   return row?.fingerprint ?? '';
 }
 
+/** Every column of every table, as `schema.table.column`; and `schema.table.*`. */
+export async function columnNames(session: Session): Promise<string[]> {
+  const rows = await session.rows<{ name: string }>(
+    `select schema_name || '.' || table_name || '.' || unnest([column_name, '*']) as name from duckdb_columns()
+     where database_name = current_database() and not internal`,
+  );
+  return rows.map(({ name }) => name);
+}
+
 /**
  * The marts whose newest build is of this very time, and whose table still has the columns of the definition.
  * @param asOf UTC without an offset

@@ -52,6 +52,10 @@ export interface CatalogueField {
   path: string;
   type: FieldType;
   doc?: string;
+  /** Of numbers: `currency` (the reporting currency), `ratio`, `orders`, `days`, … */
+  unit?: string;
+  /** True where the value names a person, or reaches one: tagged `#(personal)`. Its values are never listed. */
+  is_personal?: true;
   /** The mart, which is also the name of the source: `contact_facts`. */
   mart: string;
   /** Of the project's own fields of contact_facts: the source to query instead, and its file. */
@@ -64,6 +68,8 @@ export interface CatalogueMeasure {
   name: string;
   type: FieldType;
   doc?: string;
+  /** Of numbers, as a field's. */
+  unit?: string;
   /** True where tagged `#(metric)`. */
   is_metric: boolean;
   /** What a metric can honestly be sliced by; empty for other measures. */
@@ -78,7 +84,7 @@ export interface CatalogueSource {
   layer: 'base' | 'mart' | 'metric' | 'segment' | 'user';
   /** The file that defines it. */
   file: string;
-  fields: { path: string; type: FieldType; doc?: string }[];
+  fields: Omit<CatalogueField, 'mart'>[];
   measures: string[];
   views: string[];
 }

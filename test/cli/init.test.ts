@@ -191,7 +191,7 @@ test('installed in the project’s node_modules, it is imported from there; both
       'is_big_spender',
       '--json',
     ]);
-    expect([fields.stderr, JSON.parse(fields.stdout)]).toMatchObject(['', [{ path: 'is_big_spender' }]]);
+    expect([fields.stderr, JSON.parse(fields.stdout)]).toMatchObject(['', { path: 'is_big_spender' }]);
   }
 }, 120_000);
 

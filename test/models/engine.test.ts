@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { MallardError } from '../../data/errors.ts';
+import { malloyPath } from '../../models/criteria/literal.ts';
 import type { ModelProblem } from '../../models/engine/problems.ts';
 import { asOf } from './fixture.ts';
 import { sharedBase } from './support.ts';

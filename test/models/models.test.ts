@@ -72,6 +72,7 @@ test('the catalogue names fields by path, metrics with their dimensions, and seg
   expect(facts.get('email.last_30_days.clicks')).toEqual({
     path: 'email.last_30_days.clicks',
     type: 'number',
+    unit: 'clicks',
     doc: 'Clicks by a person; unsubscribe links excluded. In the last 30 days.',
     mart: 'contact_facts',
   });

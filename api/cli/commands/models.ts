@@ -9,7 +9,7 @@ import type { CliSession, GlobalOptions } from '../session.ts';
 
 const tableRowsDefault = 100;
 
-/** build, fields, query */
+/** build, query */
 export function modelCommands(program: Command, cli: Cli): void {
   const { streams } = cli;
 
@@ -34,40 +34,6 @@ export function modelCommands(program: Command, cli: Cli): void {
     );
 
   program
-    .command('fields')
-    .description('What segments, templates and reports may use: name, type, meaning')
-    .argument('[part]', 'only paths that contain this')
-    .addHelpText('after', '\nExample: mallard fields email.last_30_days')
-    .action(
-      inSession(async ({ client }, options, part?: string) => {
-        const { fields, broken } = await client.request<{
-          fields: {
-            path: string;
-            type: string;
-            doc?: string;
-            mart: string;
-            source?: string;
-            file?: string;
-          }[];
-          broken: { file: string; message: string }[];
-        }>('GET', '/v1/fields');
-        // What is missing below is missing for this reason.
-        for (const { file, message } of broken) note(streams, `${file} is left out:\n${message.trimEnd()}`);
-        const found = fields.filter((field) => part === undefined || field.path.includes(part));
-        if (options.json) return printJson(streams, found);
-        printTable(
-          streams,
-          found.map(({ path, type, doc, mart, source, file }) => ({
-            field: path,
-            type,
-            source: file === undefined ? mart : `${source} (${file})`,
-            meaning: doc ?? '',
-          })),
-        );
-      }),
-    );
-
-  program
     .command('query')
     .description('Run a Malloy query over the models')
     .argument('<malloy>', 'for example: run: deals -> { aggregate: deal_count }')
@@ -82,7 +48,7 @@ export function modelCommands(program: Command, cli: Cli): void {
     .option('--timeout-ms <n>', 'give up after this long', wholeNumber)
     .addHelpText(
       'after',
-      "\nExample: mallard query 'run: deals -> { aggregate: deal_count, win_rate }' --json",
+      "\nExample: mallard query 'run: deal_facts -> { aggregate: deal_count, win_rate }' --json",
     )
     .action(
       inSession<QueryOptions>((session, options, malloy = '') => runQuery(cli, session, options, malloy)),

@@ -70,13 +70,18 @@ test('periods lie end to end and cover the range, in any zone, unit and calendar
         const periods = periodsBetween(each, from, to, calendar);
         expect(periods[0]?.start.getTime()).toBeLessThanOrEqual(from.getTime());
         expect(periods.at(-1)?.end.getTime()).toBeGreaterThanOrEqual(to.getTime());
-        for (const [index, period] of periods.entries()) {
-          const next = periods[index + 1];
-          if (next) expect([period.end_date, period.end]).toEqual([next.start_date, next.start]);
-          if (next) expect(next.previous_start_date).toBe(period.start_date);
+        // Each ends where the next one begins, and knows when the one before it began.
+        const later = periods.slice(1);
+        const sooner = periods.slice(0, -1);
+        expect(sooner.map(({ end_date, end }) => [end_date, end])).toEqual(
+          later.map(({ start_date, start }) => [start_date, start]),
+        );
+        expect(later.map(({ previous_start_date }) => previous_start_date)).toEqual(
+          sooner.map(({ start_date }) => start_date),
+        );
+        expect(later.map((period) => earlier(period, 'previous', each, calendar))).toEqual(sooner);
+        for (const period of periods) {
           expect(startOfDay(period.start_date, time_zone).toMillis()).toBe(period.start.getTime());
-          const before = earlier(period, 'previous', each, calendar);
-          if (index > 0) expect(before).toEqual(periods[index - 1]);
         }
       },
     ),
