@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { buildMarts } from '../../pipelines/build.ts';
 import type { Routes } from '../context.ts';
-import { operators, readers } from '../access/roles.ts';
+import { operators } from '../access/roles.ts';
 import { AsOfBody, asOfOrNow, Count } from '../schemas.ts';
 
 const BuiltMart = Type.Object({

@@ -99,7 +99,8 @@ ${name === 'contact' ? stageRank : ''}}
 
 function described({ name, hasStubs }: Thing): string {
   if (!hasStubs) return 'true';
-  const otherwise = name === 'contact' ? 'not is_stub' : 'true';
+  // A company known by its id only has it for a name (pipelines/load/references.ts).
+  const otherwise = name === 'contact' ? 'not is_stub' : 'name != company_id';
   return `pick described_at < $KNOWN_AT when described_at is not null else ${otherwise}`;
 }
 

@@ -65,6 +65,7 @@ ${scans.join('')}
 source: lead_scores_definition is contact_facts_definition${joins.length === 0 ? '' : ` extend {\n  join_one:\n${joins.join('')}}`} -> {
   select:
     #(doc) The contact.
+    #(personal)
     contact_id
 
 ${columns.join('\n')}
@@ -86,6 +87,7 @@ ${columns.join('\n')}
     #(unit) points
     cut_points is (score - points)::'DECIMAL(18,2)'
     #(doc) The version of the rules (\`mallard scores rules\`).
+    #(unit) version
     rules_version is ${version}::'INTEGER'
 }
 `;

@@ -232,7 +232,7 @@ test('the README’s way to a field of one’s own, step by step', async () => {
     put(join(folder, 'lately.yaml'), block(section, 'yaml'));
   }
   const all = outputs.join('\n');
-  expect(all).toMatch(/ordered_lately +boolean/);
+  expect(all).toMatch(/ordered_lately: field, boolean/);
   expect(all).toMatch(/"count": 3/);
   expect(all).toMatch(/Saved lately/);
   expect(all).toMatch(/lately +.*3/);

@@ -161,7 +161,7 @@ describe('marts', () => {
       const built = await engine.query(text, { asOf });
       // KNOWN_AT is never served from tables; far in the future it hides nothing.
       const defined = await engine.query(text, { asOf, knownAt: new Date('2100-01-01T00:00:00Z') });
-      expect(built.rows.length).toBeGreaterThan(10);
+      expect(built.rows.length).toBeGreaterThan(0);
       expect({ mart, rows: built.rows }).toEqual({ mart, rows: defined.rows });
     }
   });

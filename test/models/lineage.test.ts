@@ -192,7 +192,10 @@ test('every field and measure comes from columns that exist, and the walk leaves
   const names = catalogueNames(await engine.catalogue());
   expect(names.length).toBeGreaterThan(250);
   const all = names.map((name) => ({ name, ...found.lineage.of(name) }));
+  // What is made of constants only.
   expect(all.filter(({ columns: own }) => !own?.length).map(({ name }) => name)).toEqual([
+    'contact_facts.lead_scores.rules_version',
+    'lead_scores.rules_version',
     'kinds.kind_count',
   ]);
 
@@ -273,7 +276,7 @@ describe('uses', () => {
       'contact_facts.won_deal_count',
       'lead_scores.score',
     ]);
-    expect(uses.find(({ field }) => field === 'contact_facts.days_since_last_order')?.via).toEqual([
+    expect(uses.find(({ field }) => field === 'contact_facts.is_suppressed')?.via).toEqual([
       'contact_facts.lead_scores.score',
     ]);
     // The project's own: by its filter, and by that of the source it is made from.
@@ -304,13 +307,15 @@ describe('uses', () => {
 
   test('a field knows what is made of it', async () => {
     const found = await lineage();
-    expect(found.dependents('contact_facts.days_since_last_order')).toEqual(
-      expect.arrayContaining(['lead_scores.ordered_points']),
+    expect(found.dependents('contact_facts.open_deal_count')).toEqual(
+      expect.arrayContaining(['lead_scores.open_deal_points']),
     );
     expect(found.dependents('orders.revenue')).toEqual(
       expect.arrayContaining(['contact_facts.total_revenue', 'orders.average_order_value', 'rfm.monetary']),
     );
-    expect(found.dependents('lead_scores.score')).toEqual(['lead_scores.score_sum']);
+    expect(found.dependents('lead_scores.score')).toEqual(
+      expect.arrayContaining(['lead_scores.cut_points', 'lead_scores.score_sum']),
+    );
     expect(found.dependents('lead_scores.score_sum')).toEqual(['lead_scores.average_score']);
   });
 });
