@@ -41,6 +41,9 @@ const MetricSchema = Type.Object({
     built_at: Nullable(
       Type.String({ description: 'when the marts read were built; null: computed from the facts' }),
     ),
+    newest_recorded_at: Nullable(
+      Type.String({ description: 'when the newest row known came to the tables it is made of' }),
+    ),
     newest_fact_at: Nullable(Type.String({ description: 'the last moment that the facts tell of' })),
   }),
   slices: Type.Optional(

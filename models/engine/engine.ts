@@ -33,7 +33,7 @@ import type { MetricsRequest } from './metrics/request.ts';
 import { Lineage } from './lineage/lineage.ts';
 import { recordModelVersion, versionOf, type ModelTexts as RecordedTexts } from './model-versions.ts';
 import { modelError } from './problems.ts';
-import { builtAt, builtMarts, columnNames, schemaFingerprint } from './state.ts';
+import { builtAt, builtMarts, columnNames, recordedAt, schemaFingerprint } from './state.ts';
 import { criteriaCatalogue } from '../criteria/from-catalogue.ts';
 import type { CriteriaCatalogue } from '../criteria/types.ts';
 import { rulesInForce, type RulesInForce } from '../scores/in-force.ts';
@@ -209,6 +209,24 @@ export class ModelEngine {
   /** Customers by the period of their first order: see computeCohorts. */
   async computeCohorts(options: Parameters<typeof computeCohorts>[2]): Promise<CohortMatrix> {
     return computeCohorts(this, this.#account, options);
+  }
+
+  /** When the newest row that is known came to the tables of core that each metric is made of, ISO. */
+  async recordedAt(metrics: readonly Metric[], { knownAt }: TimeOptions): Promise<Map<Metric, string>> {
+    const lineage = await this.lineage();
+    const tables = new Map(metrics.map((metric) => [metric, coreTables(lineage, metric)]));
+    const all = [...new Set([...tables.values()].flat())];
+    const times = await this.#read((session) => recordedAt(session, all, knownAt && toTimestamp(knownAt)));
+    return new Map(
+      metrics.flatMap((metric) => {
+        const newest = tables
+          .get(metric)
+          ?.flatMap((table) => times.get(table) ?? [])
+          .sort()
+          .at(-1);
+        return newest === undefined ? [] : [[metric, newest] as const];
+      }),
+    );
   }
 
   /** When the marts that a time reads were built, ISO; undefined where it reads none. */
@@ -406,4 +424,11 @@ function ruleCatalogue(catalogue: Catalogue): CriteriaCatalogue {
     ...catalogue,
     fields: catalogue.fields.filter(({ source }) => source === undefined),
   });
+}
+
+/** The tables of core whose columns make a metric's value. */
+function coreTables(lineage: Lineage, { source, field }: Metric): string[] {
+  const columns = lineage.of(`${source}.${field}`)?.columns ?? [];
+  const tables = columns.map((column) => column.split('.').slice(0, 2).join('.'));
+  return [...new Set(tables.filter((table) => table.startsWith('core.')))];
 }

@@ -10,6 +10,21 @@ export async function builtAt(session: Session, asOf: string): Promise<string | 
   return row?.built_at ?? undefined;
 }
 
+/** When the newest row known by a time (UTC without an offset; default now) came to each table, ISO; none for empty ones. */
+export async function recordedAt(
+  session: Session,
+  tables: readonly string[],
+  knownAt: string | undefined,
+): Promise<Map<string, string>> {
+  if (tables.length === 0) return new Map();
+  const each = tables.map(
+    (table) =>
+      `select '${table}' as name, max(recorded_at) as at_last from ${table}${knownAt === undefined ? '' : ` where recorded_at < timestamp '${knownAt}'`}`,
+  );
+  const rows = await session.rows<{ name: string; at_last: string | null }>(each.join(' union all '));
+  return new Map(rows.flatMap(({ name, at_last: at }) => (at === null ? [] : [[name, at] as const])));
+}
+
 /** Changes when a table or a column that models may name comes or goes; our marts aside, which every build replaces. */
 export async function schemaFingerprint(session: Session): Promise<string> {
   const row = await session.one<{ fingerprint: string | null }>(

@@ -40,6 +40,7 @@ test('metrics over HTTP: one object each, with value, parts, definition and fres
       known_at: null,
       built_at: expect.any(String) as string,
       newest_fact_at: expect.any(String) as string,
+      newest_recorded_at: expect.stringMatching(/^2026-/) as string,
     },
   });
   expect(winRate?.value).toBe((winRate?.numerator ?? 0) / (winRate?.denominator ?? 1));

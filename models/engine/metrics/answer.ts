@@ -55,6 +55,8 @@ export interface MetricFreshness {
   built_at: string | null;
   /** The last moment (or day) that a flow metric's facts tell of, before as_of; null for other kinds. */
   newest_fact_at: string | null;
+  /** When the newest row that was known came to the tables that the metric is made of: the last load or webhook. */
+  newest_recorded_at: string | null;
 }
 
 export interface MetricsAnswer {

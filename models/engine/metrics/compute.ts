@@ -23,8 +23,10 @@ export async function computeMetrics(
   const whole = await computeFigures(engine, account, metrics, request, frame, false);
   const cut = by.length > 0 || request.unit !== undefined;
   const slices = cut ? await computeFigures(engine, account, metrics, request, frame, true) : undefined;
-  const builtAt = await engine.builtAt({ asOf: request.asOf, knownAt: request.knownAt });
   const newest = await newestFacts(engine, metrics, request);
+  const time = { asOf: request.asOf, knownAt: request.knownAt };
+  const builtAt = await engine.builtAt(time);
+  const recorded = await engine.recordedAt(metrics, time);
   const answers = metrics.map((metric): MetricAnswer => {
     const total = whole.get(metric)?.[0];
     return {
@@ -46,6 +48,7 @@ export async function computeMetrics(
         known_at: request.knownAt?.toISOString() ?? null,
         built_at: builtAt ?? null,
         newest_fact_at: newest.get(metric) ?? null,
+        newest_recorded_at: recorded.get(metric) ?? null,
       },
       ...(slices ? { slices: slices.get(metric) ?? [] } : {}),
     };

@@ -1,5 +1,5 @@
 import type { TimeOptions } from '../types.ts';
-import type { PeriodUnit } from './metric.ts';
+import type { Metric, PeriodUnit } from './metric.ts';
 import type { SliceFilter } from './query.ts';
 
 export interface MetricsRequest {
@@ -22,6 +22,8 @@ export interface MetricsRequest {
 /** What computing takes of the engine. */
 export interface MetricsEngine {
   query(malloy: string, options: TimeOptions): Promise<{ rows: Record<string, unknown>[] }>;
+  /** When the newest row that is known came to the tables that each metric is made of, ISO. */
+  recordedAt(metrics: readonly Metric[], options: TimeOptions): Promise<Map<Metric, string>>;
   /** When the marts as of that time were built, ISO; undefined where they are not read. */
   builtAt(options: TimeOptions): Promise<string | undefined>;
 }
