@@ -49,6 +49,7 @@ test('the snapshot has core, its history, marts and memberships, and neither tok
   expect(answer.as_of).toBe('2026-11-02T06:00:00Z');
   expect(JSON.parse(readFileSync(project.publishedGivens, 'utf8'))).toEqual({
     AS_OF: '2026-11-02T06:00:00.000',
+    TIME_ZONE: 'UTC',
     TODAY: '2026-11-02T00:00:00.000',
     REPORTING_CURRENCY: 'USD',
   });
