@@ -94,7 +94,7 @@ test('the project’s own fields are fields of contacts: in the catalogue, previ
   ).toEqual(
     ['is_big_spender', 'survey.answered_at', 'survey.contact_id', 'survey.grade', 'survey_day'].toSorted(),
   );
-  expect(fields.find(({ path }) => path === 'is_big_spender')).toEqual({
+  expect(fields.find(({ path }) => path === 'is_big_spender')).toMatchObject({
     path: 'is_big_spender',
     type: 'boolean',
     doc: 'True from 1,000 on.',
