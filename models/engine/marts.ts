@@ -2,10 +2,10 @@ import { connectionName } from './connection.ts';
 
 /** The marts, in the order in which they are built: each may read those before it. */
 export const marts = [
+  'deal_facts',
   'contact_facts',
   'rfm',
   'lead_scores',
-  'deal_facts',
   'email_performance',
   'customer_spans',
   'company_facts',

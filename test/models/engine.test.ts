@@ -106,10 +106,10 @@ describe('marts', () => {
     expect(before.sql).toContain('versions.contacts');
     const results = await engine.build({ asOf });
     expect(results.map(({ mart, row_count }) => [mart, row_count])).toEqual([
+      ['deal_facts', 70],
       ['contact_facts', 60],
       ['rfm', expect.any(Number)],
       ['lead_scores', 60],
-      ['deal_facts', 70],
       ['email_performance', expect.any(Number)],
       ['customer_spans', expect.any(Number)],
       ['company_facts', expect.any(Number)],
