@@ -16,6 +16,7 @@ import { buildColumns, marts } from '../../models/engine/marts.ts';
 import type { MetricsRequest } from '../../models/engine/metrics/request.ts';
 import { byHand } from './hand/index.ts';
 import { best, measure, print, timed, type Took } from './measure.ts';
+import { writeRare } from './world-rare.ts';
 import { generateWorld, worldAsOf, worldOf } from './world.ts';
 
 const TARGET_MS = 20_000;
@@ -35,7 +36,12 @@ const warehouse = await Warehouse.open(new Project(folder), {
   memoryLimit: '4GB',
 });
 try {
-  await timed('generate', () => warehouse.loads.transaction((tx) => generateWorld(tx, worldOf(contacts))));
+  await timed('generate', () =>
+    warehouse.loads.transaction(async (tx) => {
+      await generateWorld(tx, worldOf(contacts));
+      await writeRare(tx, worldOf(contacts));
+    }),
+  );
   const engine = new ModelEngine(warehouse);
   await timed('first build, which compiles the models', () => engine.build({ asOf: worldAsOf }));
   const spill = watchSpill();

@@ -16,9 +16,9 @@ export function worldOf(contacts: number): WorldSize {
 /** AS_OF of the benchmarks that use the world. */
 export const worldAsOf = new Date('2026-11-02T06:00:00Z');
 
-const recorded = `'bench', timestamp '2026-11-01'`;
+export const recorded = `'bench', timestamp '2026-11-01'`;
 const seconds = 63_000_000;
-const id = (n: string) => `'c' || lpad((${n})::varchar, 8, '0')`;
+export const id = (n: string) => `'c' || lpad((${n})::varchar, 8, '0')`;
 /** The time of a row, spread evenly. */
 const time = (row: string, rows: number) =>
   `timestamp '2024-11-01' + to_seconds((${row} * ${seconds / rows})::bigint)`;
@@ -54,7 +54,8 @@ async function writePeople(tx: Session, { contacts }: WorldSize): Promise<void> 
   await tx.run(
     `insert into core.contacts (contact_id, email, email_key, first_name, last_name, company_id, owner_id, lifecycle_stage, lead_source, country, language, created_at, source, recorded_at)
      select ${id('i')}, 'Person' || i || '@example.com', 'person' || i || '@example.com', 'First' || (i % 997), 'Last' || (i % 9973),
-       case when i % 4 > 0 then 'co' || (hash(i) % ${companies}) end, 'o' || (i % 200),
+       case when i % 4 > 0 then 'co' || (hash(i) % ${companies}) when i % 400 = 0 then 'co-by-id-' || (i // 400) end,
+       case when i % 400 = 0 then 'o-by-id-' || (i % 3) else 'o' || (i % 200) end,
        'lead', ['webinar', 'referral', 'search'][1 + i % 3], ['DE', 'FR', 'NZ'][1 + i % 3], 'en', timestamp '2024-01-01' + to_minutes((i % 1000000)::bigint), ${recorded}
      from range(${contacts}) t(i)`,
   );

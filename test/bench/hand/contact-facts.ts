@@ -1,9 +1,17 @@
-import { asOf, converted, daysSince, newest, rates, struct, tracked, windows } from './world.ts';
+import {
+  asOf,
+  clicked,
+  converted,
+  daysSince,
+  newest,
+  opened,
+  rates,
+  struct,
+  tracked,
+  windows,
+} from './world.ts';
 
 const fields = ['email', 'lifecycle_stage', 'lead_status', 'owner_id', 'company_id', 'country', 'job_title'];
-const human = `(agent_class is null or agent_class = 'human')`;
-const opened = `event_type = 'opened' and ${human}`;
-const clicked = `event_type = 'clicked' and ${human} and not coalesce(url like '%unsubscribe%', false)`;
 const email = {
   sent: { filter: `event_type = 'sent'` },
   delivered: { filter: `event_type = 'delivered'` },

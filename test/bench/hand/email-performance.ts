@@ -1,14 +1,12 @@
-import { asOf } from './world.ts';
-
-const human = `coalesce(agent_class = 'human', true)`;
+import { asOf, clicked, opened } from './world.ts';
 
 export const emailPerformance = `with m as (
     select max(campaign_id) as campaign_id, max(campaign_run_id) as campaign_run_id, max(message_id) as message_id,
       max(occurred_at) filter (event_type = 'sent') as sent_at, max(occurred_at) filter (event_type = 'dropped') as dropped_at,
       count(*) filter (event_type = 'delivered') > 0 as delivered, count(*) filter (event_type = 'bounced') > 0 as bounced,
-      count(*) filter (event_type = 'bounced' and bounce_class = 'hard') > 0 as hard, count(*) filter (event_type = 'opened' and ${human}) > 0 as opened,
+      count(*) filter (event_type = 'bounced' and bounce_class = 'hard') > 0 as hard, count(*) filter (${opened}) > 0 as opened,
       count(*) filter (event_type = 'opened') > 0 as opened_any,
-      count(*) filter (event_type = 'clicked' and ${human} and not coalesce(url like '%unsubscribe%', false)) > 0 as clicked,
+      count(*) filter (${clicked}) > 0 as clicked,
       count(*) filter (event_type = 'replied') > 0 as replied, count(*) filter (event_type = 'unsubscribed') > 0 as unsubscribed,
       count(*) filter (event_type = 'complained') > 0 as complained
     from core.email_events where occurred_at < ${asOf}

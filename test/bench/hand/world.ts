@@ -6,6 +6,11 @@ export const windowDays = [7, 30, 90, 365];
 /** Whole days since, counted to the end of AS_OF's day. */
 export const daysSince = (column: string) => `date_sub('day', ${column}, timestamp '2026-11-02 23:59:59')`;
 
+const human = `(agent_class is null or agent_class = 'human')`;
+/** Conditions over e-mail events: opens and clicks of people, unsubscribe links aside. */
+export const opened = `event_type = 'opened' and ${human}`;
+export const clicked = `event_type = 'clicked' and ${human} and not coalesce(lower(url) like '%unsubscribe%', false)`;
+
 /** A common table expression: one rate a currency and day. */
 export const rates = `rates as (select currency, rate_date, max(rate) as rate from core.exchange_rates
   where base_currency = 'USD' and rate_date <= ${asOf}::date group by all)`;
