@@ -19,9 +19,10 @@ const never = new Set([
   ...['kysely_migration_lock', 'erasures', 'consent_requests', 'report_runs'],
 ]);
 
-/** What is left empty: texts that providers and people wrote beside a fact. */
+/** What is left empty: texts that providers and people wrote beside a fact, and settings. */
 const blanked: Readonly<Record<string, readonly string[]>> = {
   'ops.suppressions': ['detail', 'actor'],
+  'ops.campaigns': ['definition'],
   'core.consent_events': ['place', 'actor'],
 };
 

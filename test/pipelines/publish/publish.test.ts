@@ -60,7 +60,13 @@ test('the snapshot has core, its history, marts and memberships, and neither tok
     await rows(`select schema_name || '.' || table_name as name from duckdb_tables() order by 1`)
   ).map(({ name }) => name as string);
   expect(names.filter((name) => /^(ops|raw)\./.test(name))).toEqual([
-    ...['ops.mart_builds', 'ops.segment_changes', 'ops.segment_memberships_open', 'ops.segment_runs'],
+    ...[
+      'ops.campaigns',
+      'ops.mart_builds',
+      'ops.segment_changes',
+      'ops.segment_memberships_open',
+      'ops.segment_runs',
+    ],
     ...['ops.segment_versions', 'ops.segments', 'ops.suppression_lifts', 'ops.suppressions', 'raw.survey'],
   ]);
   // What is there is the same, row for row; only texts beside the facts are blank.
