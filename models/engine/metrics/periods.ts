@@ -104,7 +104,9 @@ function startOf(
 
 function move(start: DateTime, unit: PeriodUnit, count: number): DateTime {
   // Where midnight does not exist (clocks go forward at it), a day begins later, and the next one at midnight again.
-  return start.plus({ [unit]: count }).startOf('day');
+  const moved = start.plus({ [unit]: count }).startOf('day');
+  // Nor does every day: Apia had no 30 December 2011, and luxon goes on from such a one.
+  return count < 0 && moved.toMillis() >= start.toMillis() ? move(start, unit, count - 1) : moved;
 }
 
 function labelOf(unit: PeriodUnit, start: DateTime, { fiscal_year_start_month: month }: Calendar): string {
