@@ -87,7 +87,7 @@ interface Newest {
 }
 
 /**
- * Superseded rows count too: they were the newest once. The loads tell of sources that have brought nothing. A maximum per
+ * What the schema came with (recorded in the year 1) was never delivered. Superseded rows count too: they were the newest once. The loads tell of sources that have brought nothing. A maximum per
  * source over three columns: 20M events take the third of a second.
  */
 function newestRows(
@@ -100,7 +100,8 @@ function newestRows(
   return session.rows<Newest>(
     `select source, max(recorded_at) as recorded_at, max(occurred_at) as occurred_at from (
        select source, max(recorded_at) as recorded_at, ${time === undefined ? 'null::timestamp' : `max(${time})`} as occurred_at
-       from versions.${identifier(table)} where recorded_at < $known::timestamp${happened} group by source
+       from versions.${identifier(table)}
+       where recorded_at < $known::timestamp and recorded_at > timestamp '0001-01-02'${happened} group by source
        union all
        select distinct source, null, null from raw.loads where table_name = $table and recorded_at < $known::timestamp)
      group by source order by source`,
@@ -132,11 +133,11 @@ function withLimits(table: string, newest: readonly Newest[], options: Freshness
     const age =
       row.recorded_at === null
         ? null
-        : Math.round((options.asOf.getTime() - new Date(row.recorded_at).getTime()) / 36_000) / 100;
+        : (options.asOf.getTime() - new Date(row.recorded_at).getTime()) / 3_600_000;
     return {
       table,
       ...row,
-      age_hours: age,
+      age_hours: age === null ? null : Math.round(age * 100) / 100,
       warn_after_hours: limit?.warn_after_hours ?? null,
       error_after_hours: limit?.error_after_hours ?? null,
       status: limit === undefined ? 'unlimited' : statusOf(age ?? Infinity, limit),

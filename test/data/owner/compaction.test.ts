@@ -114,7 +114,7 @@ test('kill -9 at any moment leaves the old file or the new one, complete', async
 
 test('the copy has the keys, defaults and views of the old file, and less bytes', async () => {
   const { project, warehouse } = await openTestWarehouse();
-  await fill(warehouse, 0, rowCount);
+  await fill(warehouse, 0, 2 * rowCount);
   await warehouse.ledger.transaction((tx) => tx.run('delete from ops.deliveries where rowid % 10 > 0'));
   await warehouse.close();
   const before = statSync(project.warehouseFile).size;
