@@ -1,15 +1,7 @@
 import type { Command } from 'commander';
+import type { Published } from '../../../pipelines/publish/publish.ts';
 import { inSession, type Cli } from '../cli.ts';
 import { printJson, printLine } from '../output.ts';
-
-interface Published {
-  file: string;
-  as_of: string;
-  tables: number;
-  rows: number;
-  bytes: number;
-  duration_ms: number;
-}
 
 export function publishCommand(program: Command, cli: Cli): void {
   const { streams } = cli;

@@ -1,45 +1,9 @@
 import { DateTime } from 'luxon';
+import type { RuleExplanation, ScoreAt, ScoreExplanation } from '../../../pipelines/scores/explain.ts';
 import { printLine, printTable, type Streams } from '../output.ts';
 
-interface ShownScore {
-  as_of: string;
-  rules_version: number;
-  score: number | null;
-  points: number;
-  cut_points: number;
-}
-
-interface ShownRule {
-  title: string;
-  is_in_force: boolean;
-  points: number;
-  fact_count: number | null;
-  newest_at: string | null;
-  max_points: number | null;
-  is_capped: boolean;
-  change: {
-    points_then: number;
-    difference: number;
-    decay: number;
-    new_facts: number;
-    facts_gone: number;
-    changed_rules: number;
-    new_fact_count: number;
-    gone_fact_count: number;
-  } | null;
-}
-
-export interface ShownExplanation {
-  contact_id: string;
-  time_zone: string;
-  at: ShownScore;
-  vs: ShownScore | null;
-  rules: ShownRule[];
-  cut_difference: number | null;
-}
-
 /** "Why 72, and why 64 last week": what each rule gives, and what has changed. Times in the account's zone. */
-export function printExplanation(streams: Streams, { contact_id, time_zone, ...answer }: ShownExplanation) {
+export function printExplanation(streams: Streams, { contact_id, time_zone, ...answer }: ScoreExplanation) {
   const local = (iso: string) =>
     DateTime.fromISO(iso, { zone: 'utc' }).setZone(time_zone).toFormat('yyyy-MM-dd HH:mm');
   const { at, vs, rules } = answer;
@@ -104,14 +68,14 @@ export function printExplanation(streams: Streams, { contact_id, time_zone, ...a
   ]);
 }
 
-function behind(rule: ShownRule, local: (iso: string) => string): string {
+function behind(rule: RuleExplanation, local: (iso: string) => string): string {
   if (rule.fact_count === null) return rule.points === 0 ? 'no' : 'yes';
   if (rule.fact_count === 0 || rule.newest_at === null) return 'none';
   const times = rule.fact_count === 1 ? 'once' : `${rule.fact_count} times`;
   return `${times}, last on ${local(rule.newest_at)}${rule.is_capped ? `; ${rule.max_points} is the most` : ''}`;
 }
 
-function reasons(change: NonNullable<ShownRule['change']>): string {
+function reasons(change: NonNullable<RuleExplanation['change']>): string {
   const counted = (count: number, word: string) =>
     count === 0 ? word : `${count} ${word}${count === 1 ? '' : 's'}`;
   const parts: [number, string][] = [
@@ -134,7 +98,7 @@ function reasons(change: NonNullable<ShownRule['change']>): string {
     .join(', ');
 }
 
-function score({ score: value }: ShownScore): string {
+function score({ score: value }: ScoreAt): string {
   return value === null ? 'nothing' : amount(value);
 }
 

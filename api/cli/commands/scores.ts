@@ -1,7 +1,8 @@
 import { Option, type Command } from 'commander';
 import { inSession, isoTime, type Cli } from '../cli.ts';
 import { note, printJson, printLine, printTable, type Row } from '../output.ts';
-import { printExplanation, type ShownExplanation } from './score-lines.ts';
+import type { ScoreExplanation } from '../../../pipelines/scores/explain.ts';
+import { printExplanation } from './score-lines.ts';
 
 interface Cell {
   from_group: string | null;
@@ -32,7 +33,7 @@ export function scoreCommands(program: Command, cli: Cli): void {
     .action(
       inSession<{ vs?: string; knownAt?: string; rules: string }>(
         async ({ client }, options, contact = '') => {
-          const answer = await client.request<ShownExplanation>(
+          const answer = await client.request<ScoreExplanation>(
             'GET',
             `/v1/contacts/${encodeURIComponent(contact)}/score`,
             {
