@@ -1,6 +1,7 @@
 import type { versionedTables } from './migrations/0003_versions.ts';
+import type { scoreTables } from './migrations/0006_scores.ts';
 
-type VersionedTable = (typeof versionedTables)[number];
+type VersionedTable = (typeof versionedTables | typeof scoreTables)[number];
 
 /** What makes a row of a versioned table the same row, and when what it tells of happened. */
 export interface VersionedRow {
@@ -53,4 +54,6 @@ export const versionedRows: Readonly<Record<VersionedTable, VersionedRow>> = {
   },
   campaign_responses: { key: ['response_id'], times: ['occurred_at'], later: 'left_out' },
   consent_events: { key: ['consent_event_id'], times: ['occurred_at'], later: 'left_out' },
+  rfm_groups: { key: ['recency_score', 'value_score'], times: [], later: 'put_off' },
+  rfm_thresholds: { key: ['measure', 'score'], times: [], later: 'put_off' },
 };

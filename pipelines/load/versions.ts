@@ -1,9 +1,6 @@
 import type { Session } from '../../data/owner/session.ts';
-import { versionedTables } from '../../data/migrations/0003_versions.ts';
-import { scoreTables } from '../../data/migrations/0006_scores.ts';
+import { versionedRows } from '../../data/versioned-rows.ts';
 import type { Contract } from './contracts/contract.ts';
-
-const versioned: ReadonlySet<string> = new Set([...versionedTables, ...scoreTables]);
 
 /**
  * Copies rows that are about to be corrected or deleted to `history.<table>`, where what was known before can still be read.
@@ -16,7 +13,7 @@ export async function keepVersions(
   rowids: string,
   now: string,
 ): Promise<void> {
-  if (!versioned.has(contract.table)) return;
+  if (!Object.hasOwn(versionedRows, contract.table)) return;
   await session.run(
     `insert into history.${contract.table} select *, $now::timestamp from ${contract.target}
      where rowid in (${rowids}) and recorded_at < $now::timestamp`,

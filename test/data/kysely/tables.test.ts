@@ -3,8 +3,7 @@ import { columns } from '../../../data/kysely/columns.ts';
 import { kyselyOn } from '../../../data/kysely/dialect.ts';
 import { migrate } from '../../../data/kysely/migrate.ts';
 import type { NewRowOf, RowOf } from '../../../data/kysely/tables.ts';
-import { versionedTables } from '../../../data/migrations/0003_versions.ts';
-import { scoreTables } from '../../../data/migrations/0006_scores.ts';
+import { versionedRows } from '../../../data/versioned-rows.ts';
 import { openDuckDB } from './support.ts';
 
 /** The others repeat a table of core. */
@@ -40,7 +39,7 @@ test('history and versions have the columns of their tables, and when a row ceas
   const tables = await kyselyOn(connection).introspection.getTables();
   for (const schema of ['history', 'versions']) {
     const made = tables.filter((table) => table.schema === schema);
-    expect(made.map((table) => table.name).sort()).toStrictEqual([...versionedTables, ...scoreTables].sort());
+    expect(made.map((table) => table.name).sort()).toStrictEqual(Object.keys(versionedRows).sort());
     for (const table of made) {
       expect(table.columns.map((column) => column.name)).toStrictEqual([
         ...Object.keys(columns[`core.${table.name}` as keyof typeof columns]),
