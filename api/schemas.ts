@@ -40,7 +40,12 @@ export function parseTime(field: string, text: string): Date {
   });
 }
 
+/** Undefined where none is given. Throws `bad_request` naming the field. */
+export function parseOptionalTime(field: string, text: string | undefined): Date | undefined {
+  return text === undefined ? undefined : parseTime(field, text);
+}
+
 /** The time asked for, else the clock's. */
 export function asOfOrNow(clock: { now(): Date }, text: string | undefined): Date {
-  return text === undefined ? clock.now() : parseTime('as_of', text);
+  return parseOptionalTime('as_of', text) ?? clock.now();
 }

@@ -1,10 +1,11 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { CronExpressionParser } from 'cron-parser';
 import { IANAZone } from 'luxon';
 import { parse } from 'yaml';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 import { errorMessage, MallardError } from './errors.ts';
+import { fileStamp } from './files.ts';
 import type { Project } from './project.ts';
 
 /** Who counts as one person (pipelines/identity). */
@@ -224,12 +225,12 @@ export class LiveAccount {
   /** Throws what `readAccount` throws. */
   constructor(project: Project) {
     this.#project = project;
-    this.#stamp = stampOf(project.accountFile);
+    this.#stamp = fileStamp(project.accountFile);
     this.#account = readAccount(project);
   }
 
   get current(): Account {
-    const stamp = stampOf(this.#project.accountFile);
+    const stamp = fileStamp(this.#project.accountFile);
     if (stamp === this.#stamp) return this.#account;
     this.#stamp = stamp;
     try {
@@ -239,11 +240,6 @@ export class LiveAccount {
     }
     return this.#account;
   }
-}
-
-function stampOf(file: string): string {
-  const { mtimeMs, size } = statSync(file, { throwIfNoEntry: false }) ?? { mtimeMs: 0, size: -1 };
-  return `${mtimeMs} ${size}`;
 }
 
 /** TypeBox's word for a field that the schema does not have says nothing to who wrote it. */

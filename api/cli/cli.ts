@@ -57,19 +57,30 @@ export interface Cli {
 
 export type GlobalsOf<T> = T & GlobalOptions;
 
-/** A command's handler with its arguments, its options (the global ones too) and an open session. */
-export type SessionAction<Options> = (
+/**
+ * A command's handler with its arguments, its options (the global ones too) and an open session. `[name...]` is one argument, a
+ * list.
+ */
+export type SessionAction<Options, Args extends (string | string[])[]> = (
   session: CliSession,
   options: GlobalsOf<Options>,
-  ...args: string[]
+  ...args: Args
 ) => Promise<void>;
 
+type CommanderAction = (...passed: unknown[]) => Promise<void>;
+
 /** Commander's action around a session. Commander passes arguments, then options, then the command. */
-export function inSession<Options>(work: SessionAction<Options>): (...passed: unknown[]) => Promise<void> {
+export function inSession<Options>(work: SessionAction<Options, string[]>): CommanderAction;
+export function inSession<Options, Args extends (string | string[])[]>(
+  work: SessionAction<Options, Args>,
+): CommanderAction;
+export function inSession<Options, Args extends (string | string[])[]>(
+  work: SessionAction<Options, Args>,
+): CommanderAction {
   return (...passed) => {
     const command = passed.at(-1) as Command;
     const options = command.optsWithGlobals<GlobalsOf<Options>>();
-    const args = passed.slice(0, -2) as string[];
+    const args = passed.slice(0, -2) as Args;
     return withSession(options, (session) => work(session, options, ...args));
   };
 }

@@ -28,12 +28,13 @@ const noLines = Object.fromEntries(
     .map((place) => [place, '']),
 );
 
-/** Rows as a table: numbers to the right, nested values as JSON. */
+/** Objects as a table, one a row: numbers to the right, nested values as JSON. */
 export function printTable(
   streams: Streams,
-  rows: readonly Row[],
-  columns: readonly string[] = columnsOf(rows),
+  objects: readonly object[],
+  columns: readonly string[] = columnsOf(objects),
 ): void {
+  const rows = objects as readonly Row[];
   if (rows.length === 0) return printLine(streams, '(no rows)');
   const table = new Table({
     head: [...columns],
@@ -45,7 +46,7 @@ export function printTable(
   printLine(streams, table.toString().replace(/[ ]+$/gm, ''));
 }
 
-function columnsOf(rows: readonly Row[]): string[] {
+function columnsOf(rows: readonly object[]): string[] {
   return [...new Set(rows.flatMap((row) => Object.keys(row)))];
 }
 

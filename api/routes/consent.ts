@@ -7,7 +7,7 @@ import { showConsent } from '../../pipelines/consent/show.ts';
 import { namedProvider } from '../../pipelines/delivery/providers/configured.ts';
 import { loaders, readers } from '../access/roles.ts';
 import type { Routes } from '../context.ts';
-import { AnyObject, Nullable, parseTime, Time } from '../schemas.ts';
+import { AnyObject, Nullable, parseOptionalTime, Time } from '../schemas.ts';
 
 const text = Type.String();
 const optional = (description: string, maxLength = 2000) =>
@@ -70,7 +70,7 @@ export const consentRoutes: Routes = (app, { mallard, env }) => {
       return recordOneConsent(mallard, {
         ...input,
         actor: named ?? request.actor?.name ?? 'unknown',
-        occurred_at: at === undefined ? undefined : parseTime('occurred_at', at),
+        occurred_at: parseOptionalTime('occurred_at', at),
       });
     },
   );

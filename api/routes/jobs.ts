@@ -3,7 +3,7 @@ import { MallardError } from '../../data/errors.ts';
 import { admins, operators, readers } from '../access/roles.ts';
 import type { Routes } from '../context.ts';
 import { claimRun, failDeadRuns, finishRun, lastScheduled, listRuns, recordRun } from '../job-runs.ts';
-import { Count, parseTime, Time } from '../schemas.ts';
+import { Count, parseOptionalTime, parseTime, Time } from '../schemas.ts';
 
 const Nullable = Type.Union([Type.String(), Type.Null()]);
 
@@ -96,11 +96,7 @@ export const jobRoutes: Routes = (app, { mallard, triggerJob }) => {
     },
     (request) => {
       const { scheduled_for } = request.body;
-      return claimRun(
-        warehouse,
-        request.params.job,
-        scheduled_for === undefined ? undefined : parseTime('scheduled_for', scheduled_for),
-      );
+      return claimRun(warehouse, request.params.job, parseOptionalTime('scheduled_for', scheduled_for));
     },
   );
 

@@ -5,7 +5,7 @@ import { MallardError } from '../../data/errors.ts';
 import { builtOrNow } from '../../pipelines/segments/as-of.ts';
 import { readers } from '../access/roles.ts';
 import type { Routes } from '../context.ts';
-import { Nullable, parseTime, Time } from '../schemas.ts';
+import { Nullable, parseOptionalTime, Time } from '../schemas.ts';
 
 const Figure = {
   value: Nullable(Type.Number({ description: 'null where the denominator is 0' })),
@@ -147,10 +147,10 @@ export const metricRoutes: Routes = (app, { mallard }) => {
     async (request) => {
       const query = request.query;
       const { warehouse } = mallard;
-      const asOf = query.as_of === undefined ? await builtOrNow(warehouse) : parseTime('as_of', query.as_of);
+      const asOf = parseOptionalTime('as_of', query.as_of) ?? (await builtOrNow(warehouse));
       return mallard.engine.computeMetrics({
         asOf,
-        ...(query.known_at === undefined ? {} : { knownAt: parseTime('known_at', query.known_at) }),
+        knownAt: parseOptionalTime('known_at', query.known_at),
         metrics: listOf(query.metrics),
         by: listOf(query.by),
         where: listOf(query.where)?.map(filterOf),
@@ -187,8 +187,8 @@ export const metricRoutes: Routes = (app, { mallard }) => {
       return mallard.engine.computeCohorts({
         unit: cohortUnit(query.period),
         where: listOf(query.where)?.map(filterOf),
-        asOf: query.as_of === undefined ? await builtOrNow(warehouse) : parseTime('as_of', query.as_of),
-        ...(query.known_at === undefined ? {} : { knownAt: parseTime('known_at', query.known_at) }),
+        asOf: parseOptionalTime('as_of', query.as_of) ?? (await builtOrNow(warehouse)),
+        knownAt: parseOptionalTime('known_at', query.known_at),
       });
     },
   );

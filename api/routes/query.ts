@@ -3,7 +3,7 @@ import type { Routes } from '../context.ts';
 import { readers } from '../access/roles.ts';
 import { sendResult } from '../results/answer.ts';
 import { formatOf, mediaTypes } from '../results/formats.ts';
-import { AsOf, asOfOrNow, parseTime, Time } from '../schemas.ts';
+import { AsOf, asOfOrNow, parseOptionalTime, Time } from '../schemas.ts';
 
 const jsonRowsDefault = 10_000;
 const rowsMax = 50_000_000;
@@ -69,7 +69,7 @@ export const queryRoutes: Routes = (app, { mallard }) => {
       const rowLimit = row_limit ?? (format === 'json' ? jsonRowsDefault : rowsMax);
       const { sql } = await mallard.engine.compileSql(query, {
         asOf: asOfOrNow(mallard.clock, as_of),
-        ...(known_at === undefined ? {} : { knownAt: parseTime('known_at', known_at) }),
+        knownAt: parseOptionalTime('known_at', known_at),
         // One more than is answered tells whether there would be more.
         rowLimit: rowLimit + 1,
         restricted: true,

@@ -4,13 +4,11 @@ import { listRules } from '../../pipelines/scores/list-rules.ts';
 import { rfmMigration } from '../../pipelines/scores/rfm-migration.ts';
 import { readers } from '../access/roles.ts';
 import type { Routes } from '../context.ts';
-import { AnyObject, Count, Nullable, parseTime, Time } from '../schemas.ts';
+import { AnyObject, Count, Nullable, parseOptionalTime, parseTime, Time } from '../schemas.ts';
 
 const text = Type.String();
 const number = (description: string) => Type.Number({ description });
 const KnownAt = Type.Optional(Time('only what had been recorded by then; default: everything'));
-const time = (field: string, given: string | undefined) =>
-  given === undefined ? undefined : parseTime(field, given);
 
 const Moved = {
   customers: Count('customers'),
@@ -96,9 +94,9 @@ export const scoreRoutes: Routes = (app, { mallard }) => {
     },
     ({ params, query }) =>
       explainScore(mallard, params.id, {
-        asOf: time('as_of', query.as_of),
-        vs: time('vs', query.vs),
-        knownAt: time('known_at', query.known_at),
+        asOf: parseOptionalTime('as_of', query.as_of),
+        vs: parseOptionalTime('vs', query.vs),
+        knownAt: parseOptionalTime('known_at', query.known_at),
         rulesOf: query.rules,
       }),
   );
@@ -169,8 +167,8 @@ export const scoreRoutes: Routes = (app, { mallard }) => {
     ({ query }) =>
       rfmMigration(mallard, {
         from: parseTime('from', query.from),
-        to: time('to', query.to),
-        knownAt: time('known_at', query.known_at),
+        to: parseOptionalTime('to', query.to),
+        knownAt: parseOptionalTime('known_at', query.known_at),
         method: query.method ?? 'quintiles',
       }),
   );

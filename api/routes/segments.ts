@@ -7,7 +7,7 @@ import { deleteSegment, saveSegment, segmentVersions } from '../../pipelines/seg
 import { runSegmentAction } from '../../pipelines/workflows/run-action.ts';
 import { operators, readers } from '../access/roles.ts';
 import type { Routes } from '../context.ts';
-import { AnyObject, AsOf, AsOfBody, Count, IdParams, Nullable, parseTime } from '../schemas.ts';
+import { AnyObject, AsOf, AsOfBody, Count, IdParams, Nullable, parseOptionalTime } from '../schemas.ts';
 
 const text = Type.String();
 
@@ -140,7 +140,7 @@ export const segmentRoutes: Routes = (app, { mallard }) => {
       const { criteria, as_of, limit } = request.body;
       return previewSegment(mallard, {
         criteria,
-        asOf: as_of === undefined ? undefined : parseTime('as_of', as_of),
+        asOf: parseOptionalTime('as_of', as_of),
         sampleSize: limit,
       });
     },
@@ -176,7 +176,7 @@ export const segmentRoutes: Routes = (app, { mallard }) => {
     (request) => {
       const { as_of, run_id, segment_ids } = request.body;
       return evaluateSegments(warehouse, engine, {
-        asOf: as_of === undefined ? undefined : parseTime('as_of', as_of),
+        asOf: parseOptionalTime('as_of', as_of),
         runId: run_id,
         segmentIds: segment_ids,
       });
@@ -208,7 +208,7 @@ export const segmentRoutes: Routes = (app, { mallard }) => {
       const { as_of, limit, after } = request.query;
       await getSegment(mallard, request.params.id);
       return segmentMembers(warehouse, request.params.id, {
-        at: as_of === undefined ? undefined : parseTime('as_of', as_of),
+        at: parseOptionalTime('as_of', as_of),
         limit,
         after,
       });

@@ -4,7 +4,7 @@ import { testRuns, testStates } from '../../pipelines/tests/history.ts';
 import { runTests } from '../../pipelines/tests/run.ts';
 import type { Routes } from '../context.ts';
 import { readers } from '../access/roles.ts';
-import { AsOf, asOfOrNow, Nullable, NullableCount, parseTime, Time } from '../schemas.ts';
+import { AsOf, asOfOrNow, Nullable, NullableCount, parseOptionalTime, Time } from '../schemas.ts';
 
 const Severity = Type.Union([Type.Literal('warn'), Type.Literal('error')]);
 const Status = Type.Union(
@@ -112,8 +112,8 @@ export const testRoutes: Routes = (app, { mallard }) => {
     },
     async ({ body: { as_of: asOf, known_at: knownAt, names, rows } }) =>
       runTests(mallard, {
-        asOf: asOf === undefined ? undefined : parseTime('as_of', asOf),
-        knownAt: knownAt === undefined ? undefined : parseTime('known_at', knownAt),
+        asOf: parseOptionalTime('as_of', asOf),
+        knownAt: parseOptionalTime('known_at', knownAt),
         names,
         rows,
       }),
@@ -167,7 +167,7 @@ export const testRoutes: Routes = (app, { mallard }) => {
     },
     async ({ query }) => {
       const asOf = asOfOrNow(mallard.clock, query.as_of);
-      const knownAt = query.known_at === undefined ? undefined : parseTime('known_at', query.known_at);
+      const knownAt = parseOptionalTime('known_at', query.known_at);
       const sources = await freshness(mallard.warehouse, {
         limits: mallard.account.freshness,
         asOf,

@@ -1,10 +1,10 @@
 import { Type } from 'typebox';
 import { partNames } from '../../models/engine/why/types.ts';
 import { explainChange } from '../../models/engine/why/why.ts';
-import { builtAsOf } from '../../pipelines/segments/as-of.ts';
+import { builtOrNow } from '../../pipelines/segments/as-of.ts';
 import { readers } from '../access/roles.ts';
 import type { Routes } from '../context.ts';
-import { AnyObject, Count, Nullable, parseTime, Time } from '../schemas.ts';
+import { AnyObject, Count, Nullable, parseOptionalTime, parseTime, Time } from '../schemas.ts';
 
 const rowsDefault = 5;
 const rowsMax = 1000;
@@ -70,7 +70,7 @@ const Definition = Type.Object({
 });
 
 export const whyRoutes: Routes = (app, { mallard }) => {
-  const { clock, warehouse } = mallard;
+  const { warehouse } = mallard;
   app.get(
     '/v1/metrics/:name/why',
     {
@@ -123,11 +123,10 @@ export const whyRoutes: Routes = (app, { mallard }) => {
     },
     async (request) => {
       const { vs, as_of: asOf, from, to, rows = rowsDefault } = request.query;
-      const built = asOf ?? (await warehouse.read(builtAsOf));
       return explainChange(mallard, {
         metric: request.params.name,
         vs: parseTime('vs', vs),
-        asOf: built === undefined ? clock.now() : parseTime('as_of', built),
+        asOf: parseOptionalTime('as_of', asOf) ?? (await builtOrNow(warehouse)),
         from,
         to,
         rows,

@@ -3,19 +3,11 @@
  * `{"error": …}`. kill -9 at any moment leaves the old file or the new one, complete: until the rename nothing of the old
  * is touched, and the old is closed and without a log before it.
  */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
 import { MallardError } from '../errors.ts';
+import { syncFile } from '../files.ts';
 import { Project } from '../project.ts';
 import { compactionFile, copyFile, removeUnfinishedCopy, type CompactionResult } from './compaction.ts';
 import { Ownership } from './ownership.ts';
@@ -55,11 +47,11 @@ async function run(): Promise<CompactionResult> {
   const log = `${project.warehouseFile}.wal`;
   // A log beside the new file would be replayed into it.
   if (existsSync(log) || existsSync(`${copy}.wal`)) throw new Error(`${log} is still there`);
-  sync(copy);
+  syncFile(copy);
   say('synced');
   renameSync(copy, project.warehouseFile);
   say('renamed');
-  sync(project.dir);
+  syncFile(project.dir);
   // What a killed process had spilled holds rows as well. Nobody else has the project now.
   for (const name of readdirSync(project.spill))
     rmSync(join(project.spill, name), { recursive: true, force: true });
@@ -138,15 +130,6 @@ async function verify(connection: DuckDBConnection, name: string): Promise<{ tab
 
 async function rowsOf<T = Record<string, unknown>>(connection: DuckDBConnection, sql: string): Promise<T[]> {
   return (await connection.runAndReadAll(sql)).getRowObjectsJson() as T[];
-}
-
-function sync(path: string): void {
-  const handle = openSync(path, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
 }
 
 function literal(text: string): string {

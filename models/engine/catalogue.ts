@@ -1,10 +1,9 @@
 import type { AtomicField, Explore, Field, Model } from '@malloydata/malloy';
-import { relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Project } from '../../data/project.ts';
 import type { CompiledModels } from './compiled.ts';
 import { readContactFacts } from './contact-facts.ts';
 import { docOf, fieldsInOrder, fieldType, isPublic } from './describe.ts';
+import { modelPath } from './files.ts';
 import { marts, type MartColumn } from './marts.ts';
 import type {
   Catalogue,
@@ -184,11 +183,6 @@ function layerOf(source: Explore, project: Project): CatalogueSource['layer'] {
   return 'user';
 }
 
-/** Relative to our models/ folder, or to the project's folder for its own. */
 function fileOf(source: Explore, project: Project): string {
-  const url = source.location?.url;
-  if (url === undefined || !url.startsWith('file:')) return '';
-  const path = fileURLToPath(url);
-  const ours = relative(project.packageModels, path);
-  return ours.startsWith('..') ? relative(project.dir, path) : ours;
+  return modelPath(source.location?.url ?? '', project);
 }

@@ -1,8 +1,10 @@
 import type { URLReader } from '@malloydata/malloy';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileStamp } from '../../data/files.ts';
+import type { Project } from '../../data/project.ts';
 
 interface ModelFile {
   contents: string;
@@ -44,7 +46,7 @@ export class ModelFiles implements URLReader {
     if (!key.endsWith('.malloy')) throw new Error(`${key} is not a .malloy file`);
     const instead = this.#instead.get(key);
     if (instead === undefined && this.#isWhole) throw new Error(`${key} was not there`);
-    const stamp = instead === undefined ? stampOf(fileURLToPath(url)) : undefined;
+    const stamp = instead === undefined ? fileStamp(fileURLToPath(url)) : undefined;
     const text = instead ?? this.#textOfFile(url);
     const contents = this.#rewrite?.(text) ?? text;
     const file = { contents, invalidationKey: createHash('sha256').update(contents).digest('hex'), stamp };
@@ -112,7 +114,7 @@ export class ModelFiles implements URLReader {
   get isStale(): boolean {
     return (
       [...this.#read].some(
-        ([url, { stamp }]) => stamp !== undefined && stampOf(fileURLToPath(url)) !== stamp,
+        ([url, { stamp }]) => stamp !== undefined && fileStamp(fileURLToPath(url)) !== stamp,
       ) || [...this.#missing].some((url) => existsSync(fileURLToPath(url)))
     );
   }
@@ -133,7 +135,10 @@ export function malloyFiles(folder: string, kind: 'models' | 'tests'): URL[] {
     .map((name) => pathToFileURL(join(folder, name)));
 }
 
-function stampOf(path: string): string {
-  const { mtimeMs, size } = statSync(path, { throwIfNoEntry: false }) ?? { mtimeMs: 0, size: -1 };
-  return `${mtimeMs} ${size}`;
+/** A model file's path, relative to our models/ folder, to the project's folder for its own; '' where it is no file. */
+export function modelPath(url: string, project: Project): string {
+  if (!url.startsWith('file:')) return '';
+  const path = fileURLToPath(url);
+  const ours = relative(project.packageModels, path);
+  return ours.startsWith('..') ? relative(project.dir, path) : ours;
 }

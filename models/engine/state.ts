@@ -51,7 +51,6 @@ export async function columnNames(session: Session): Promise<string[]> {
  * @param asOf UTC without an offset
  * @param columns the names of the definition's columns, by mart
  */
-
 export async function builtMarts(
   session: Session,
   asOf: string,

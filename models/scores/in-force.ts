@@ -1,6 +1,7 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { errorMessage } from '../../data/errors.ts';
+import { fileStamp } from '../../data/files.ts';
 import type { Project } from '../../data/project.ts';
 import type { BrokenModel } from '../engine/types.ts';
 import { scoreDefinition, scoreDefinitionFile, type RuleContext } from './definition.ts';
@@ -56,10 +57,5 @@ export function rulesInForce(
 }
 
 function stampOf(project: Project): string {
-  return [project.leadScoreFile, packageRuleFile(project)]
-    .map((file) => {
-      const { mtimeMs, size } = statSync(file, { throwIfNoEntry: false }) ?? { mtimeMs: 0, size: -1 };
-      return `${mtimeMs} ${size}`;
-    })
-    .join();
+  return [project.leadScoreFile, packageRuleFile(project)].map(fileStamp).join();
 }

@@ -1,7 +1,6 @@
 import { DuckDBStructType, DuckDBTypeId, type DuckDBType } from '@duckdb/node-api';
 import { MallardError } from '../../data/errors.ts';
 import type { Session } from '../../data/owner/session.ts';
-import { ownFieldsRelation } from './own-fields.ts';
 
 /** One variable that templates may name. */
 export interface ContactVariable {
@@ -12,6 +11,9 @@ export interface ContactVariable {
   /** The mart it is from, or the relation of own-fields.ts. */
   mart: string;
 }
+
+/** The alias of own-fields.ts's relation; no mart is called so. */
+export const ownFieldsRelation = 'own_fields';
 
 /** Marts with one row a contact that contact_facts is joined with in the models, under these names. */
 const joinedMarts = ['rfm', 'lead_scores'] as const;
@@ -67,14 +69,17 @@ function expand(path: string, sql: string, type: DuckDBType): Omit<ContactVariab
       expand(`${path}.${name}`, `${sql}.${quote(name)}`, type.entryTypes[index] as DuckDBType),
     );
   }
-  return [{ path, sql: jsonReady(sql, type) }];
+  return [{ path, sql: jsonReady(sql, DuckDBTypeId[type.typeId]) }];
 }
 
-/** Times as ISO with a Z, since Liquid's `date` would read them in the machine's zone. */
-function jsonReady(sql: string, type: DuckDBType): string {
-  if (type.typeId === DuckDBTypeId.TIMESTAMP) return `strftime(${sql}, '%Y-%m-%dT%H:%M:%SZ')`;
-  if (type.typeId === DuckDBTypeId.DATE) return `strftime(${sql}, '%Y-%m-%d')`;
-  return sql;
+/**
+ * Times as ISO with a Z, since Liquid's `date` would read them in the machine's zone.
+ * @param type DuckDB's word, or the catalogue's: `timestamp`, `date`
+ */
+export function jsonReady(sql: string, type: string): string {
+  const name = type.toLowerCase();
+  if (name === 'timestamp') return `strftime(${sql}, '%Y-%m-%dT%H:%M:%SZ')`;
+  return name === 'date' ? `strftime(${sql}, '%Y-%m-%d')` : sql;
 }
 
 /** `json_object(…)` that nests the given variables as templates expect them. */

@@ -1,16 +1,12 @@
 import type { Warehouse } from '../../data/owner/warehouse.ts';
 import { malloyPath } from '../../models/criteria/literal.ts';
 import type { ModelEngine } from '../../models/engine/engine.ts';
-import type { CatalogueField } from '../../models/engine/types.ts';
 import { resolveAsOf } from '../segments/as-of.ts';
 import { refuseFanOut } from '../segments/fan-out.ts';
-import type { ContactVariable } from './facts.ts';
+import { jsonReady, ownFieldsRelation, type ContactVariable } from './facts.ts';
 
 /** What tells of the project's own fields of contact_facts. */
 export type OwnFieldsEngine = Pick<ModelEngine, 'catalogue' | 'compileSql'>;
-
-/** The alias of the relation that has them; no mart is called so. */
-export const ownFieldsRelation = 'own_fields';
 
 export interface OwnFields {
   variables: ContactVariable[];
@@ -45,10 +41,4 @@ export async function ownFields(
     // Whatever a load between the check and the launch does: nobody is written to twice.
     sql: `select distinct on (contact_id) * from (${sql})`,
   };
-}
-
-/** As facts.ts writes times. */
-function jsonReady(sql: string, type: CatalogueField['type']): string {
-  if (type === 'timestamp') return `strftime(${sql}, '%Y-%m-%dT%H:%M:%SZ')`;
-  return type === 'date' ? `strftime(${sql}, '%Y-%m-%d')` : sql;
 }

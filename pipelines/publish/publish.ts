@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { errorMessage, MallardError } from '../../data/errors.ts';
+import { syncFile } from '../../data/files.ts';
 import type { Session } from '../../data/owner/session.ts';
 import { givensOf } from '../../models/engine/givens.ts';
 import type { Mallard } from '../context.ts';
@@ -57,11 +58,11 @@ async function publishOnce(
   const tables = await publishedTables(session, project, account.publish);
   const { rows, asOf } = await copy(session, draft, tables);
   const time = asOf === undefined ? clock.now() : new Date(asOf);
-  sync(draft);
+  syncFile(draft);
   writeFileSync(`${project.publishedGivens}.new`, givensText(givensOf({ asOf: time }, account)));
   renameSync(draft, project.publishedFile);
   renameSync(`${project.publishedGivens}.new`, project.publishedGivens);
-  sync(project.published);
+  syncFile(project.published);
   return {
     file: project.publishedFile,
     as_of: utcText(time),
@@ -125,13 +126,4 @@ function givensText(givens: Record<string, string>): string {
 
 function removeDraft(draft: string): void {
   for (const suffix of ['', '.wal']) rmSync(`${draft}${suffix}`, { force: true });
-}
-
-function sync(path: string): void {
-  const handle = openSync(path, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
 }

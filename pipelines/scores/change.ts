@@ -1,6 +1,6 @@
 import { isBehaviour, type BehaviourRule, type ScoreRule } from '../../models/scores/rules.ts';
 import type { Fact, Known } from './facts.ts';
-import { cut, micro, pointsText, type Micro } from './points.ts';
+import { cut, inPoints, micro, type Micro } from './points.ts';
 
 /** Why a rule gives other points than at the earlier time. The four parts add up to the difference exactly. */
 export interface RuleChange {
@@ -52,12 +52,12 @@ export function changeOf(
   const now = rule ? pointsOf(rule, known, 0) : 0n;
   const facts = old && isBehaviour(old) ? factChange(old, known, before) : stateChange(then, unchanged);
   return {
-    points_then: number(then),
-    difference: number(now - then),
-    decay: number(facts.aged - then),
-    facts_gone: number(facts.kept - facts.aged),
-    new_facts: number(unchanged - facts.kept),
-    changed_rules: number(now - unchanged),
+    points_then: inPoints(then),
+    difference: inPoints(now - then),
+    decay: inPoints(facts.aged - then),
+    facts_gone: inPoints(facts.kept - facts.aged),
+    new_facts: inPoints(unchanged - facts.kept),
+    changed_rules: inPoints(now - unchanged),
     new_fact_count: facts.new_fact_count,
     gone_fact_count: facts.gone_fact_count,
   };
@@ -82,8 +82,4 @@ function factChange(old: BehaviourRule, known: Known, before: Known) {
 function stateChange(then: Micro, unchanged: Micro) {
   const hasEnded = then !== 0n && unchanged === 0n;
   return { aged: then, kept: hasEnded ? 0n : then, new_fact_count: 0, gone_fact_count: 0 };
-}
-
-function number(value: Micro): number {
-  return Number(pointsText(value));
 }

@@ -6,7 +6,7 @@ import { resolveAsOf, utcText } from '../segments/as-of.ts';
 import { changeOf, pointsOf, valued, type RuleChange } from './change.ts';
 import { readKnown, type Known } from './facts.ts';
 import { findPerson } from './one-person.ts';
-import { micro, pointsText, scoreCut, type Micro } from './points.ts';
+import { inPoints, micro, scoreCut } from './points.ts';
 
 /** `then`: each time by the rules in force at it; `current`: both by those of now. */
 export type RulesOf = 'then' | 'current';
@@ -159,9 +159,9 @@ function scoreAt(
   return {
     as_of: utcText(at),
     rules_version: version,
-    score: known.isThere ? number(points + cutPoints) : null,
-    points: number(points),
-    cut_points: number(cutPoints),
+    score: known.isThere ? inPoints(points + cutPoints) : null,
+    points: inPoints(points),
+    cut_points: inPoints(cutPoints),
   };
 }
 
@@ -181,17 +181,13 @@ function explained(
     title: shown.title,
     kind: isBehaviour(shown) ? 'behaviour' : 'state',
     is_in_force: rule !== undefined,
-    points: rule ? number(pointsOf(rule, known, 0)) : 0,
+    points: rule ? inPoints(pointsOf(rule, known, 0)) : 0,
     fact_count: isBehaviour(shown) ? facts.length : null,
     newest_at: facts.reduce<string | null>((max, { at }) => (max === null || at > max ? at : max), null),
     max_points: most ?? null,
     is_capped: most !== undefined && (sum < 0n ? -sum : sum) > micro(most.toFixed(2)),
     change: before ? changeOf(rule, old, known, before) : null,
   };
-}
-
-function number(value: Micro): number {
-  return Number(pointsText(value));
 }
 
 function hundredths(value: number): number {

@@ -12,11 +12,9 @@ export function micro(text: string | number): Micro {
   return sign === '-' ? -value : value;
 }
 
-/** As the mart has it: two decimals, '-3.20'. Of values that are whole hundredths. */
-export function pointsText(value: Micro): string {
-  const cents = value / perCent;
-  const digits = String(cents < 0n ? -cents : cents).padStart(3, '0');
-  return `${cents < 0n ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}`;
+/** As the mart and answers have it. Of values that are whole hundredths. */
+export function inPoints(value: Micro): number {
+  return Number(value / perCent) / 100;
 }
 
 /** A rule's points of the sum over its facts: cut at ±max_points, rounded to hundredths, halves away from zero. */

@@ -3,7 +3,7 @@ import { toTimestamp } from '../../data/clock.ts';
 import type { Session } from '../../data/owner/session.ts';
 import type { TestResult } from '../../models/engine/types.ts';
 import type { Mallard } from '../context.ts';
-import { builtAsOf, utcText } from '../segments/as-of.ts';
+import { builtOrNow, utcText } from '../segments/as-of.ts';
 import { freshness, type Freshness } from './freshness.ts';
 import type { TestRun } from './history.ts';
 
@@ -36,8 +36,7 @@ export async function runTests(
   { engine, warehouse, account, clock }: Mallard,
   { asOf, knownAt, names, rows }: TestOptions = {},
 ): Promise<TestAnswer> {
-  const built = asOf ? undefined : await warehouse.read(builtAsOf);
-  const time = asOf ?? (built === undefined ? clock.now() : new Date(built));
+  const time = asOf ?? (await builtOrNow(warehouse));
   const isSelection = names !== undefined && names.length > 0;
   const freshTime = asOf ?? clock.now();
   const [tests, fresh] = [

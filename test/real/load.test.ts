@@ -5,6 +5,7 @@ import { loadTable } from '../../pipelines/load/load.ts';
 import { stageLocalFile } from '../../pipelines/load/stage.ts';
 import type { LoadRequest } from '../../pipelines/load/types.ts';
 import { openTestWarehouse, sharedData } from '../support.ts';
+import { salesPipeline } from './support.ts';
 
 const absent = sharedData('cdnow/CDNOW_master.csv') === undefined;
 
@@ -16,20 +17,7 @@ async function loadShared(warehouse: Warehouse, name: string, request: Omit<Load
 describe.skipIf(absent)('real input (skipped where ../shared/data is absent)', () => {
   test('crm_sales_opportunities by the mapping of the README', async () => {
     const { warehouse } = await openTestWarehouse();
-    const request = {
-      table: 'deals',
-      dateFormat: '%d-%m-%Y',
-      columns: {
-        deal_id: 'opportunity_id',
-        owner_id: 'sales_agent',
-        company_id: 'account',
-        stage: 'deal_stage',
-        created_at: 'engage_date',
-        closed_at: 'close_date',
-        amount: 'close_value',
-      },
-    };
-    const first = await loadShared(warehouse, 'crm_sales_opportunities/sales_pipeline.csv', request);
+    const first = await loadShared(warehouse, 'crm_sales_opportunities/sales_pipeline.csv', salesPipeline);
     expect(first).toMatchObject({ rows_read: 8800, rows_inserted: 8800, rows_rejected: 0, columns_kept: [] });
     const figures = await warehouse.read((s) =>
       s.one(
@@ -40,7 +28,7 @@ describe.skipIf(absent)('real input (skipped where ../shared/data is absent)', (
     );
     expect(figures).toEqual({ deals: 8800, won: 4238, amount: '10005534.00', days: 51.78, products: 8800 });
     expect(first.stubs).toEqual({ owners: 30, companies: 85 });
-    const second = await loadShared(warehouse, 'crm_sales_opportunities/sales_pipeline.csv', request);
+    const second = await loadShared(warehouse, 'crm_sales_opportunities/sales_pipeline.csv', salesPipeline);
     expect(second).toMatchObject({
       rows_read: 8800,
       rows_inserted: 0,

@@ -7,6 +7,7 @@ import { loadTable } from '../../pipelines/load/load.ts';
 import { loadRaw } from '../../pipelines/load/load-raw.ts';
 import { stageLocalFile } from '../../pipelines/load/stage.ts';
 import { openTestWarehouse, sharedData, testClock } from '../support.ts';
+import { salesPipeline } from './support.ts';
 
 const pipeline = sharedData('crm_sales_opportunities/sales_pipeline.csv');
 const cdnow = sharedData('cdnow/CDNOW_master.csv');
@@ -18,18 +19,8 @@ test.skipIf(!pipeline)(
   async () => {
     const { project, warehouse } = await openTestWarehouse();
     await loadTable(warehouse, {
-      table: 'deals',
+      ...salesPipeline,
       files: [{ path: await stageLocalFile(project, pipeline ?? ''), name: 'sales_pipeline.csv' }],
-      dateFormat: '%d-%m-%Y',
-      columns: {
-        deal_id: 'opportunity_id',
-        owner_id: 'sales_agent',
-        company_id: 'account',
-        stage: 'deal_stage',
-        created_at: 'engage_date',
-        closed_at: 'close_date',
-        amount: 'close_value',
-      },
     });
     const engine = new ModelEngine(warehouse);
     const figures =

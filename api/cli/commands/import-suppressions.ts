@@ -36,9 +36,9 @@ export function suppressionImport(parent: Command, { streams }: Cli): void {
       '\nExample: mallard import suppressions suppression_bounces.csv groups.csv --topics "Weekly News=news"',
     )
     .action(
-      inSession<Options>(async ({ client, project }, options, files) => {
+      inSession<Options, [string[]]>(async ({ client, project }, options, files) => {
         const answers: ImportAnswer[] = [];
-        for (const path of files as unknown as string[]) {
+        for (const path of files) {
           const staged = await stageLocalFile(project, path);
           try {
             const { from, list, topic, topics, by } = options;

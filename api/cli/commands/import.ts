@@ -155,5 +155,5 @@ function printRejects(streams: Streams, mapped: readonly ImportedFile[]): void {
     printLine(streams, `\n${file.file}: ${file.rows_unreadable} lines are no records (in raw.rejects).`);
   if (rejects.length === 0) return;
   printLine(streams, '\nThe first rejects (all of them are in raw.rejects):');
-  printTable(streams, rejects as unknown as Row[]);
+  printTable(streams, rejects);
 }

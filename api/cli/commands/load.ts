@@ -48,10 +48,9 @@ export function loadCommand(program: Command, { streams }: Cli): void {
       '\nExample: mallard load deals pipeline.csv --date-format %d-%m-%Y --columns deal_id=opportunity_id,amount=close_value',
     )
     .action(
-      inSession<LoadOptions>(async ({ client, project }, options, table = '', files) => {
-        const names = files as unknown as string[];
+      inSession<LoadOptions, [string, string[]]>(async ({ client, project }, options, table, files) => {
         const answers: LoadAnswer[] = [];
-        for (const [index, file] of names.entries()) {
+        for (const [index, file] of files.entries()) {
           // The files of one command are one source: replacing it again would forget the file before.
           const replaceSource = index === 0 && options.replaceSource === true;
           answers.push(
@@ -65,7 +64,7 @@ export function loadCommand(program: Command, { streams }: Cli): void {
           );
         }
         if (options.json) return printJson(streams, answers);
-        for (const [index, answer] of answers.entries()) printLoad(streams, names[index] ?? '', answer);
+        for (const [index, answer] of answers.entries()) printLoad(streams, files[index] ?? '', answer);
       }),
     );
 }

@@ -47,10 +47,8 @@ export function metricsCommand(program: Command, cli: Cli): void {
       'after',
       '\nExample: mallard metrics win_rate average_deal_size --by owner_id --period month --compare previous',
     )
-    .action((...passed: unknown[]) => {
-      // A list of names is one argument to commander, and text to every other command.
-      const names = passed[0] as string[];
-      return inSession<MetricsOptions>(async ({ client }, options) => {
+    .action(
+      inSession<MetricsOptions, [string[]]>(async ({ client }, options, names) => {
         const list = (items: string[] | undefined) => (items?.length ? items.join(',') : undefined);
         const answer = await client.request<MetricsAnswer>('GET', '/v1/metrics', {
           query: {
@@ -77,8 +75,8 @@ export function metricsCommand(program: Command, cli: Cli): void {
         const [first] = answer.metrics;
         if (first) note(streams, freshnessOf(first));
         for (const { reason } of answer.left_out) note(streams, `Left out: ${reason}`);
-      })(...passed);
-    });
+      }),
+    );
 }
 
 interface CohortOptions {

@@ -2,14 +2,11 @@ import { Option, type Command } from 'commander';
 import { inSession, isoTime, type Cli } from '../cli.ts';
 import { note, printJson, printLine, printTable, type Row } from '../output.ts';
 import type { ScoreExplanation } from '../../../pipelines/scores/explain.ts';
+import type { ListedRules } from '../../../pipelines/scores/list-rules.ts';
+import type { RfmMigration } from '../../../pipelines/scores/rfm-migration.ts';
 import { printExplanation } from './score-lines.ts';
 
-interface Cell {
-  from_group: string | null;
-  to_group: string;
-  customers: number;
-  revenue_to: string;
-}
+type Cell = RfmMigration['cells'][number];
 
 /** What stands in the matrix for who had no group yet. */
 const newcomer = 'not yet a customer';
@@ -57,19 +54,13 @@ export function scoreCommands(program: Command, cli: Cli): void {
     .addHelpText('after', '\nExample: mallard scores rules --json')
     .action(
       inSession(async ({ client }, options) => {
-        const listed = await client.request<{
-          file: string;
-          version: number;
-          rules: Row[];
-          problem: string | null;
-          versions: { version: number; created_at: string; hash: string; rules: Row[] }[];
-        }>('GET', '/v1/scores/rules');
+        const listed = await client.request<ListedRules>('GET', '/v1/scores/rules');
         if (listed.problem !== null) cli.fail();
         if (options.json) return printJson(streams, listed);
         printLine(streams, `Version ${listed.version}, edited in ${listed.file}`);
         printTable(
           streams,
-          listed.rules.map((rule) => ({
+          listed.rules.map((rule: Row) => ({
             rule: rule['name'],
             title: rule['title'],
             points: rule['points'],
@@ -105,14 +96,7 @@ export function scoreCommands(program: Command, cli: Cli): void {
     .action(
       inSession<{ from: string; to?: string; fixed?: boolean; knownAt?: string }>(
         async ({ client }, options) => {
-          const matrix = await client.request<{
-            from: string;
-            to: string;
-            groups: string[];
-            cells: Cell[];
-            from_totals: Cell[];
-            to_totals: Cell[];
-          }>('GET', '/v1/rfm/migration', {
+          const matrix = await client.request<RfmMigration>('GET', '/v1/rfm/migration', {
             query: {
               from: options.from,
               to: options.to,
@@ -127,7 +111,8 @@ export function scoreCommands(program: Command, cli: Cli): void {
           );
           const froms = matrix.from_totals.map((total) => total.from_group ?? newcomer);
           const rows = [...orderedBy(matrix.groups, froms), ...froms.filter((name) => name === newcomer)];
-          const total = (cells: readonly Cell[]) => cells.reduce((sum, cell) => sum + cell.customers, 0);
+          const total = (cells: readonly Cell[]) =>
+            cells.reduce((sum, cell) => sum + Number(cell.customers), 0);
           const line = (name: string, cells: readonly Cell[]): Row => ({
             group: name,
             ...Object.fromEntries(

@@ -69,8 +69,7 @@ export function segmentCommands(program: Command, { streams }: Cli): void {
     .description('Find out who is in each segment now')
     .argument('[segment_id...]', 'default: all')
     .action(
-      inSession(async ({ client }, options, ids) => {
-        const segmentIds = ids as unknown as string[];
+      inSession<object, [string[]]>(async ({ client }, options, segmentIds) => {
         const answer = await client.request<{ segments: Row[] }>('POST', '/v1/segments/evaluate', {
           body: { ...asOfOf(options), ...(segmentIds.length > 0 ? { segment_ids: segmentIds } : {}) },
         });

@@ -1,24 +1,11 @@
 import type { Command } from 'commander';
 import { asOfOf, inSession, isoTime, wholeNumber, type Cli } from '../cli.ts';
-import { printJson, printLine, printTable, type Row, type Streams } from '../output.ts';
+import { printJson, printLine, printTable, type Streams } from '../output.ts';
 import type { CliSession, GlobalOptions } from '../session.ts';
-
-interface TestResult {
-  name: string;
-  model: string;
-  doc?: string;
-  status: string;
-  failing_count: number | null;
-  sample_rows: Row[];
-  error?: string;
-}
-
-interface TestAnswer {
-  as_of: string;
-  passed: boolean;
-  tests: TestResult[];
-  freshness: Row[];
-}
+import type { TestResult } from '../../../models/engine/types.ts';
+import type { Freshness } from '../../../pipelines/tests/freshness.ts';
+import type { TestRun, TestState } from '../../../pipelines/tests/history.ts';
+import type { TestAnswer } from '../../../pipelines/tests/run.ts';
 
 interface TestOptions extends GlobalOptions {
   rows?: number;
@@ -41,14 +28,13 @@ export function testCommands(program: Command, cli: Cli): void {
       'after',
       '\nExamples: mallard test\n          mallard test contacts_contact_id_is_unique --rows 50\n          mallard test --history',
     )
-    .action(async (...passed: unknown[]) => {
-      const names = passed[0] as string[];
-      await inSession<TestOptions>((session, options) =>
+    .action(
+      inSession<TestOptions, [string[]]>((session, options, names) =>
         options.history === true
           ? showHistory(streams, session, options, names)
           : runTests(cli, session, options, names),
-      )(...passed.slice(1));
-    });
+      ),
+    );
 
   program
     .command('freshness')
@@ -61,9 +47,13 @@ export function testCommands(program: Command, cli: Cli): void {
     )
     .action(
       inSession<{ knownAt?: string }>(async ({ client }, options) => {
-        const answer = await client.request<{ passed: boolean; sources: Row[] }>('GET', '/v1/freshness', {
-          query: { ...asOfOf(options), known_at: options.knownAt },
-        });
+        const answer = await client.request<{ passed: boolean; sources: Freshness[] }>(
+          'GET',
+          '/v1/freshness',
+          {
+            query: { ...asOfOf(options), known_at: options.knownAt },
+          },
+        );
         if (!answer.passed) cli.fail();
         if (options.json) return printJson(streams, answer);
         printTable(streams, answer.sources);
@@ -102,11 +92,11 @@ async function runTests(
     printLine(streams);
     printTable(
       streams,
-      answer.freshness.map(({ status, ...row }) => ({ result: shown(String(status)), ...row })),
+      answer.freshness.map(({ status, ...row }) => ({ result: shown(status), ...row })),
     );
   }
   const failed = [...answer.tests, ...answer.freshness].filter(({ status }) =>
-    ['failed', 'errored'].includes(String(status)),
+    ['failed', 'errored'].includes(status),
   ).length;
   printLine(streams, `\nAs of ${answer.as_of}: ${failed === 0 ? 'nothing fails' : `${failed} fail`}.`);
 }
@@ -135,7 +125,9 @@ async function showHistory(
   const answers = [];
   for (const test of names.length > 0 ? names : [undefined]) {
     answers.push(
-      await client.request<{ tests: Row[]; runs: Row[] }>('GET', '/v1/tests/runs', { query: { test } }),
+      await client.request<{ tests: TestState[]; runs: TestRun[] }>('GET', '/v1/tests/runs', {
+        query: { test },
+      }),
     );
   }
   const tests = answers.flatMap((answer) => answer.tests);

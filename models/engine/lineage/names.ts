@@ -1,7 +1,6 @@
 import type { ModelDef, Runtime } from '@malloydata/malloy';
-import { relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Project } from '../../../data/project.ts';
+import { modelPath } from '../files.ts';
 import { definitionOf, marts } from '../marts.ts';
 import type { Place } from './graph.ts';
 
@@ -43,12 +42,8 @@ export class Names {
     return marts.find((mart) => definitionOf(mart) === name) ?? name;
   }
 
-  /** Relative to our models/ folder, to the project's folder for its own. */
   fileAt({ url }: Place): string {
-    if (!url.startsWith('file:')) return '';
-    const path = fileURLToPath(url);
-    const ours = relative(this.#project.packageModels, path);
-    return ours.startsWith('..') ? relative(this.#project.dir, path) : ours;
+    return modelPath(url, this.#project);
   }
 
   layerAt(place: Place): LineageLayer {

@@ -1,9 +1,8 @@
 import { DateTime } from 'luxon';
 import type { Account } from '../../../data/account.ts';
-import { malloyPath, malloyString } from '../../criteria/literal.ts';
 import { MallardError } from '../../../data/errors.ts';
 import type { TimeOptions } from '../types.ts';
-import type { SliceFilter } from './query.ts';
+import { sliceCondition, type SliceFilter } from './query.ts';
 import type { MetricsEngine } from './request.ts';
 
 export type CohortUnit = 'week' | 'month' | 'quarter' | 'year';
@@ -45,7 +44,9 @@ export async function computeCohorts(
   account: Account,
   options: TimeOptions & { unit: CohortUnit; where?: readonly SliceFilter[] | undefined },
 ): Promise<CohortMatrix> {
-  const where = (options.where ?? []).map(conditionOf);
+  const filters = options.where ?? [];
+  filters.forEach(refuseOther);
+  const where = filters.map(sliceCondition);
   const { rows } = await engine.query(
     `run: customer_cohorts -> {${where.length === 0 ? '' : `\n  where: ${where.join(', ')}`}
   group_by: cohort_start, periods_since
@@ -91,15 +92,13 @@ export async function computeCohorts(
   };
 }
 
-function conditionOf({ dimension, value }: SliceFilter): string {
+function refuseOther({ dimension }: SliceFilter): void {
   if (!(cohortDimensions as readonly string[]).includes(dimension)) {
     throw new MallardError('dimension_refused', `Cohorts cannot honestly be cut by ${dimension}.`, {
       fields: { dimension, dimensions: cohortDimensions },
       remedy: `Use one of ${cohortDimensions.join(', ')}.`,
     });
   }
-  const path = malloyPath(dimension);
-  return value === null ? `${path} is null` : `${path} = ${malloyString(value)}`;
 }
 
 /** Periods that have begun since the one that starts on a day of the account's zone. */

@@ -1,4 +1,5 @@
 import type { Account } from '../../../data/account.ts';
+import { malloyPath } from '../../criteria/literal.ts';
 import type { MetricAnswer, MetricsAnswer } from './answer.ts';
 import { choose } from './choose.ts';
 import { computeFigures, figureOf, groupsBy } from './figures.ts';
@@ -77,8 +78,9 @@ async function newestFacts(
   await Promise.all(
     groupsBy(flows, (metric) => JSON.stringify([metric.source, metric.time?.field])).map(async (group) => {
       const [first] = group;
+      if (!first?.time) return;
       const { rows } = await engine.query(
-        `run: \`${first?.source}\` -> { aggregate: newest is max(\`${first?.time?.field}\`) }`,
+        `run: ${malloyPath(first.source)} -> { aggregate: newest is max(${malloyPath(first.time.field)}) }`,
         { asOf: request.asOf, knownAt: request.knownAt },
       );
       const newest = rows[0]?.['newest'];

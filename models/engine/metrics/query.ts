@@ -56,11 +56,7 @@ function groupsOf(metric: Metric, { periods = [], by = [] }: MetricsQuery): stri
 }
 
 function conditionsOf(metric: Metric, { periods = [], where = [] }: MetricsQuery): string {
-  const conditions = where.map(({ dimension, value }) =>
-    value === null
-      ? `${malloyPath(dimension)} is null`
-      : `${malloyPath(dimension)}::string = ${malloyString(value)}`,
-  );
+  const conditions = where.map(sliceCondition);
   const [first, last] = [periods[0], periods.at(-1)];
   if (metric.kind === 'flow' && first && last) {
     const time = timeOf(metric);
@@ -70,6 +66,12 @@ function conditionsOf(metric: Metric, { periods = [], where = [] }: MetricsQuery
     );
   }
   return conditions.length === 0 ? '' : `\n  where: ${conditions.join(', ')}`;
+}
+
+/** Values of any type are compared as text. */
+export function sliceCondition({ dimension, value }: SliceFilter): string {
+  const path = malloyPath(dimension);
+  return value === null ? `${path} is null` : `${path}::string = ${malloyString(value)}`;
 }
 
 /** A day is compared with days of the account's zone, an instant with instants. */

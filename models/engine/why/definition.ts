@@ -1,10 +1,9 @@
-import { relative } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { errorMessage, MallardError } from '../../../data/errors.ts';
 import type { Project } from '../../../data/project.ts';
 import type { CompiledModels } from '../compiled.ts';
 import type { ModelEngine } from '../engine.ts';
-import type { ModelFiles } from '../files.ts';
+import { modelPath } from '../files.ts';
 import { metricOf } from '../metrics/find.ts';
 import { versionOf, type ModelVersion } from '../model-versions.ts';
 import type { DefinedMetric } from './compile.ts';
@@ -43,13 +42,13 @@ export async function compareDefinitions(
   const isChanged = (url: string) => textThen.get(url) !== now.models.files.textOf(url);
   change.files = dependencies(now)
     .filter(isChanged)
-    .map((url) => pathOf(url, project));
+    .map((url) => modelPath(url, project));
   if (change.files.length === 0) return { change, old: undefined, notes };
   if (change.status === 'same') change.status = 'changed';
   try {
     const old = await recordedMetric(engine, now, then);
     const files = [...new Set([...dependencies(now), ...dependencies(old)])].filter(isChanged);
-    change.files = files.map((url) => pathOf(url, project)).sort();
+    change.files = files.map((url) => modelPath(url, project)).sort();
     change.measures = changedMeasures(old, now);
     return { change, old, notes };
   } catch (error) {
@@ -89,14 +88,9 @@ function textsOf({ texts }: ModelVersion, project: Project): Map<string, string>
 
 /** The file that defines the metric's source, and every file it imports, by URL. */
 function dependencies({ explore, models }: DefinedMetric): string[] {
-  const found = new Set<string>();
-  const visit = (url: URL, files: ModelFiles) => {
-    if (found.has(url.toString()) || !files.canRead(url)) return;
-    found.add(url.toString());
-    for (const imported of files.importsOf(url)) visit(imported, files);
-  };
-  if (explore.location?.url.startsWith('file:')) visit(new URL(explore.location.url), models.files);
-  return [...found];
+  if (!explore.location?.url.startsWith('file:')) return [];
+  const url = new URL(explore.location.url);
+  return [url, ...models.files.allImportsOf(url)].map(String);
 }
 
 function changedMeasures(old: DefinedMetric, now: DefinedMetric): DefinitionChange['measures'] {
@@ -129,11 +123,4 @@ function measureText(
       return i === 0 ? last.slice(start.character) : last;
     })
     .join('\n');
-}
-
-/** Relative to our models/ folder, or to the project's folder for its own. */
-function pathOf(url: string, project: Project): string {
-  const path = fileURLToPath(url);
-  const ours = relative(project.packageModels, path);
-  return ours.startsWith('..') ? relative(project.dir, path) : ours;
 }

@@ -74,7 +74,7 @@ function valueAfter({ then, parts }: Why, last: PartName): bigint {
   return places(then.value) + sumOf(parts.slice(0, until), 'value');
 }
 
-/** The metric as anybody asks for it. */
+/** The metric by an ad hoc query of its source, over the same period. */
 async function figure(
   { engine }: World,
   { metric, period }: { metric: string; period: { from?: string; to?: string } },
@@ -159,6 +159,12 @@ test(
             true,
           );
           expect(near(places(why.now.value), await figure(whole, question, { asOf }))).toBe(true);
+          const { metrics: answers } = await whole.engine.computeMetrics({
+            metrics: [question.metric],
+            ...{ from: dayOf(0), ...question.period },
+            asOf,
+          });
+          expect(near(places(why.now.value), fixed(answers[0]?.value ?? 0) ?? 0n)).toBe(true);
           expect(valueAfter(why, 'new_facts')).toBe(places(why.now.value));
           const knownNow = await figure(whole, question, { asOf: vs });
           expect(near(valueAfter(why, 'corrected_facts'), knownNow)).toBe(true);
