@@ -29,7 +29,7 @@ export const modelRoutes: Routes = (app, { mallard }) => {
         tags: ['models'],
         summary: 'Build the marts',
         description:
-          'All marts in one transaction, in the order they depend on each other; answers after the commit.',
+          'All marts of one snapshot, in the order they depend on each other, replaced together; answers after the commit.',
         body: Build,
         response: { 200: Type.Object({ as_of: Type.String(), marts: Type.Array(BuiltMart) }) },
       },

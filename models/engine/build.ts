@@ -1,48 +1,94 @@
 import { toTimestamp, type Clock } from '../../data/clock.ts';
-import type { Session } from '../../data/owner/session.ts';
+import { inTransaction, type Session } from '../../data/owner/session.ts';
 import type { BuildResult } from './types.ts';
 
+/** The temporary table that a mart is made in. */
+export function asideTable(mart: string): string {
+  return `temp.build_${mart}`;
+}
+
 /**
- * Builds marts in the given transaction, each replaced as a whole; readers see the old ones until it commits.
+ * Makes marts aside, all of one snapshot, then replaces the old ones together: readers see the old set until the new one stands.
+ *
+ * In two transactions, since a table is copied by all cores only once it is committed: 3 s instead of 6 s (2,000,000 rows, 36
+ * columns). And a copy's plain scan writes every row group as it runs; what a join yields, made in place, leaves its last,
+ * unfilled row groups to the COMMIT, which holds up every other lane's: 0.5 s instead of 20 ms (200,000 rows, 70 columns).
+ * @param session the build lane's, which nobody else has meanwhile
  * @param names which to build, in order
- * @param sqlOf the SQL of a mart's definition, the marts built so far being read from their tables
+ * @param sqlOf the SQL of a mart's definition, those before it being read from `asideTable`
  * @param asOf what the marts are as of: UTC without an offset
+ * @param also what else is to be written with them
  */
 export async function buildMarts(
-  tx: Session,
+  session: Session,
   clock: Clock,
   names: readonly string[],
-  sqlOf: (mart: string, built: readonly string[]) => Promise<string>,
+  sqlOf: (mart: string, before: readonly string[]) => Promise<string>,
   asOf: string,
+  also: () => Promise<void>,
 ): Promise<BuildResult[]> {
-  const results: BuildResult[] = [];
+  try {
+    const made = await inTransaction(session, () => makeAside(session, clock, names, sqlOf, asOf));
+    return await inTransaction(session, async () => {
+      await also();
+      const results: BuildResult[] = [];
+      for (const mart of made) results.push(await replace(session, mart, asOf));
+      return results;
+    });
+  } finally {
+    for (const mart of names) await session.run(`drop table if exists ${asideTable(mart)}`);
+  }
+}
+
+interface MadeMart {
+  mart: string;
+  builtAt: string;
+  duration: number;
+}
+
+async function makeAside(
+  session: Session,
+  clock: Clock,
+  names: readonly string[],
+  sqlOf: (mart: string, before: readonly string[]) => Promise<string>,
+  asOf: string,
+): Promise<MadeMart[]> {
+  const made: MadeMart[] = [];
   for (const mart of names) {
     const started = performance.now();
     const sql = await sqlOf(
       mart,
-      results.map((result) => result.mart),
+      made.map((before) => before.mart),
     );
     const builtAt = toTimestamp(clock.now());
-    // First aside, then copied: a copy's plain scan writes every row group as it runs. What a join yields leaves its last,
-    // unfilled row group to the COMMIT, which holds up every other lane's: 0.5 s instead of 20 ms (200,000 rows, 70 columns).
-    await tx.run(
+    await session.run(
       `create or replace temp table build_${mart} as
        select *, timestamp '${asOf}' as as_of, timestamp '${builtAt}' as built_at from (${sql})`,
     );
-    await tx.run(`create or replace table mart.${mart} as from temp.build_${mart}`);
-    await tx.run(`drop table temp.build_${mart}`);
-    const count = await tx.one<{ row_count: number }>(`select count(*)::int as row_count from mart.${mart}`);
-    const result = {
-      mart,
-      row_count: count?.row_count ?? 0,
-      duration_ms: Math.round(performance.now() - started),
-    };
-    await tx.run(
-      `insert into ops.mart_builds (mart, as_of, known_at, row_count, built_at, duration_ms)
-       values ($1, $2::timestamp, null, $3, $4::timestamp, $5)`,
-      [mart, asOf, result.row_count, builtAt, result.duration_ms],
-    );
-    results.push(result);
+    made.push({ mart, builtAt, duration: performance.now() - started });
   }
-  return results;
+  return made;
+}
+
+async function replace(
+  session: Session,
+  { mart, builtAt, duration }: MadeMart,
+  asOf: string,
+): Promise<BuildResult> {
+  const started = performance.now();
+  await session.run(`create or replace table mart.${mart} as from ${asideTable(mart)}`);
+  const count = await session.one<{ row_count: number }>(
+    `select count(*)::int as row_count from ${asideTable(mart)}`,
+  );
+  const result = {
+    mart,
+    row_count: count?.row_count ?? 0,
+    duration_ms: Math.round(duration + performance.now() - started),
+  };
+  await session.run(
+    `insert into ops.mart_builds (mart, as_of, known_at, row_count, built_at, duration_ms)
+     values ($1, $2::timestamp, null, $3, $4::timestamp, $5)`,
+    [mart, asOf, result.row_count, builtAt, result.duration_ms],
+  );
+  return result;
 }

@@ -57,7 +57,8 @@ export class WarehouseConnection extends BaseConnection {
     const columns = await this.#read((session) =>
       session.rows<Column>(
         `select column_name, data_type from duckdb_columns()
-         where database_name = current_database() and schema_name = $1 and table_name = $2 order by column_index`,
+         where case when database_name = 'temp' then $1 = 'temp' else database_name = current_database() and schema_name = $1 end
+           and table_name = $2 order by column_index`,
         [schema, table],
       ),
     );

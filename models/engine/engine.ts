@@ -11,7 +11,7 @@ import { toTimestamp } from '../../data/clock.ts';
 import { MallardError } from '../../data/errors.ts';
 import type { Session } from '../../data/owner/session.ts';
 import type { Warehouse } from '../../data/owner/warehouse.ts';
-import { buildMarts } from './build.ts';
+import { asideTable, buildMarts } from './build.ts';
 import { martColumns, readCatalogue } from './catalogue.ts';
 import {
   compileAlone,
@@ -24,7 +24,7 @@ import {
 import { WarehouseConnection, type Read } from './connection.ts';
 import { compileDataTests, runDataTests, selectTests } from './data-tests.ts';
 import { givensOf } from './givens.ts';
-import { definitionFile, definitionOf, marts, type MartColumn } from './marts.ts';
+import { builtText, definitionFile, definitionOf, marts, type MartColumn } from './marts.ts';
 import type { MetricsAnswer } from './metrics/answer.ts';
 import { computeCohorts, type CohortMatrix } from './metrics/cohorts.ts';
 import { computeMetrics } from './metrics/compute.ts';
@@ -119,8 +119,8 @@ export class ModelEngine {
   }
 
   /**
-   * Builds the marts (all, or those named) as of a time, in one transaction of the build lane: readers see the old set
-   * until the new one stands. Throws `model_invalid`, `not_found` for a name that is no mart.
+   * Builds the marts (all, or those named) as of a time, from one snapshot and together: readers see the old set until
+   * the new one stands. Throws `model_invalid`, `not_found` for a name that is no mart.
    */
   async build(options: { asOf: Date; marts?: readonly string[] | undefined }): Promise<BuildResult[]> {
     const asked = options.marts;
@@ -132,16 +132,16 @@ export class ModelEngine {
     const { clock, project } = this.#warehouse;
     const definitions = await this.#recordRules(options.asOf);
     const version = versionOf(definitions.models.files, project);
-    const results = await this.#warehouse.build.transaction(async (tx) => {
-      await recordModelVersion(tx, version, clock.now());
-      return buildMarts(
-        tx,
+    const results = await this.#warehouse.build.exclusive((session) =>
+      buildMarts(
+        session,
         clock,
         names,
-        (mart, built) => this.#definitionSql(mart, built, tx, definitions, options),
+        (mart, before) => this.#definitionSql(mart, before, session, definitions, options),
         toTimestamp(options.asOf),
-      );
-    });
+        () => recordModelVersion(session, version, clock.now()),
+      ),
+    );
     // Variants hold the types of the built tables' columns; those of the same definitions have the same.
     if (this.#builtFrom !== definitions) this.#variants.clear();
     this.#builtFrom = definitions;
@@ -353,18 +353,18 @@ export class ModelEngine {
   /** The SQL of a mart's definition. It is compiled once: to do so at every build would hold up the event loop. */
   async #definitionSql(
     mart: string,
-    built: readonly string[],
-    tx: Session,
+    before: readonly string[],
+    session: Session,
     definitions: Definitions,
     options: TimeOptions,
   ): Promise<string> {
     const { files } = definitions.models;
     const reads = files.allImportsOf(this.#definitionUrl(mart)).map(String);
-    const replaced = built.filter((name) => reads.includes(this.#definitionUrl(name).toString()));
+    const replaced = before.filter((name) => reads.includes(this.#definitionUrl(name).toString()));
     const key = [mart, ...replaced].join();
     try {
       const query =
-        definitions.builds.get(key) ?? (await this.#compileBuild(mart, replaced, tx, definitions));
+        definitions.builds.get(key) ?? (await this.#compileBuild(mart, replaced, session, definitions));
       const sql = await query.getSQL({ givens: givensOf(options, this.#account) });
       definitions.builds.set(key, query);
       return sql;
@@ -373,20 +373,23 @@ export class ModelEngine {
     }
   }
 
-  /** Compiled inside of the building transaction, which alone sees the marts built so far. */
+  /** Compiled on the building session, which alone sees the marts made so far. */
   async #compileBuild(
     mart: string,
     replaced: readonly string[],
-    tx: Session,
+    session: Session,
     { models, columns, scoreRules }: Definitions,
   ): Promise<QueryMaterializer> {
+    const standIns = [...pick(columns, replaced)].map(
+      ([before, of]) => [definitionFile(before), builtText(before, of, asideTable(before))] as const,
+    );
     const definition =
       replaced.length === 0
         ? await models.compileFile(this.#definitionUrl(mart))
         : await compileAlone(
-            new WarehouseConnection((work) => work(tx)),
+            new WarehouseConnection((work) => work(session)),
             this.#warehouse.project,
-            { built: pick(columns, replaced), instead: scoreRules.instead },
+            { built: new Map(), instead: new Map([...scoreRules.instead, ...standIns]) },
             this.#cache,
             definitionFile(mart),
           );

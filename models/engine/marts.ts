@@ -35,15 +35,22 @@ export function definitionFile(mart: string): string {
 /** Every row of a mart also says what it was built as of, and when. */
 export const buildColumns = ['as_of', 'built_at'] as const;
 
-/** The definition's stand-in over the built table. Docs come along, so that a query over the table can tell its columns. */
-export function builtText(mart: string, columns: readonly MartColumn[]): string {
+/**
+ * The definition's stand-in over the built table. Docs come along, so that a query over the table can tell its columns.
+ * @param table where the mart is; during a build, a temporary table
+ */
+export function builtText(
+  mart: string,
+  columns: readonly MartColumn[],
+  table: string = `mart.${mart}`,
+): string {
   const documented = columns
     .filter((column) => column.doc !== undefined)
     .map((column) => `  #(doc) ${(column.doc ?? '').replaceAll(/\s+/g, ' ')}\n  public: \`${column.name}\``);
   // The columns are listed for the compiler's cache, which goes by the text.
   return `##! experimental.access_modifiers
 // ${columns.map((column) => `${column.name} ${column.type}`).join(', ')}
-source: ${definitionOf(mart)} is ${connectionName}.table('mart.${mart}') include {
+source: ${definitionOf(mart)} is ${connectionName}.table('${table}') include {
 ${documented.join('\n')}
   public: *
   except: ${buildColumns.join(', ')}

@@ -5,7 +5,7 @@ export const campaignFacts = `with ${rates},
   e as (select campaign_id, min(sent_at) as first_sent_at, max(sent_at) as last_sent_at, sum(sent_messages) as sent_count, sum(dropped_messages) as dropped_count,
       sum(delivered_messages) as delivered_count, sum(bounced_messages) as bounced_count, sum(hard_bounced_messages) as hard_bounced_count, sum(opened_messages) as opened_count,
       sum(clicked_messages) as clicked_count, sum(replied_messages) as replied_count, sum(unsubscribed_messages) as unsubscribed_count, sum(complained_messages) as complained_count
-    from main.hand_email_performance where campaign_id is not null group by campaign_id),
+    from temp.hand_email_performance where campaign_id is not null group by campaign_id),
   o as (select campaign_id, count(*) filter (status = 'completed') as n, count(distinct contact_id) filter (status = 'completed') as customers,
       sum(${converted('o')}) filter (status = 'completed') as revenue
     from core.orders o left join rates r on r.currency = o.currency and r.rate_date = o.ordered_at::date where campaign_id is not null and ordered_at < ${asOf} group by campaign_id),

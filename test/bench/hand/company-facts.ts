@@ -27,10 +27,10 @@ export const companyFacts = `with s as (select company_id, ${fields.map(newest).
       count(*) filter (order_count > 0) as customers, sum(total_revenue) as revenue, sum(order_count) as order_count, min(first_ordered_at) as first_ordered_at,
       max(last_ordered_at) as last_ordered_at, max(last_email_opened_at) as last_email_opened_at, max(last_email_clicked_at) as last_email_clicked_at,
       max(last_web_visit_at) as last_web_visit_at, max(last_activity_at) as last_activity_at, ${sums.join(', ')}
-    from main.hand_contact_facts where company_id is not null group by company_id),
+    from temp.hand_contact_facts where company_id is not null group by company_id),
   d as (select company_id, count(*) filter (is_open) as open_deals, sum(reporting_amount) filter (is_open) as open_amount, count(*) filter (is_won) as won,
       sum(reporting_amount) filter (is_won) as won_amount, count(*) filter (is_lost) as lost, max(closed_at) filter (is_won) as last_won_at, ${windows('closed_at', wonAndLost)}
-    from main.hand_deal_facts where company_id is not null group by company_id)
+    from temp.hand_deal_facts where company_id is not null group by company_id)
   select c.company_id, c.is_stub, c.name, c.domain, c.industry, c.employee_count, c.annual_revenue, c.currency, c.country, c.owner_id, c.created_at, w.name as owner_name, w.team,
     coalesce(t.contact_count, 0) as contact_count, coalesce(t.mailable, 0) as mailable_contact_count, coalesce(t.customers, 0) as customer_count,
     coalesce(t.order_count, 0) as order_count, coalesce(t.revenue, 0) as total_revenue, t.first_ordered_at, t.last_ordered_at, t.last_email_opened_at,

@@ -50,7 +50,7 @@ export const contactFacts = `with e as (select contact_id, max(occurred_at) filt
     from core.activities where contact_id is not null and occurred_at < ${asOf} group by contact_id),
   d as (select contact_id, count(*) filter (is_open) as open_count, sum(reporting_amount) filter (is_open) as open_amount, count(*) filter (is_won) as won_count,
       sum(reporting_amount) filter (is_won) as won_amount, count(*) filter (is_lost) as lost_count, min(closed_at) filter (is_won) as first_won
-    from main.hand_deal_facts where contact_id is not null group by contact_id),
+    from temp.hand_deal_facts where contact_id is not null group by contact_id),
   s as (select contact_id, ${fields.map(newest).join(', ')},
       min(valid_from) filter (field = 'lifecycle_stage' and value in ('opportunity', 'customer') and valid_from < ${asOf}) as converted_at,
       min(valid_from) filter (field = 'lifecycle_stage' and value in ('mql', 'sql', 'opportunity', 'customer') and valid_from < ${asOf}) as qualified_at

@@ -17,4 +17,4 @@ export const customerSpans = `with days as (select distinct contact_id, ordered_
     from numbered group by contact_id, span_number)
   select concat(contact_id, '/', span_number) as span_id, contact_id, span_number, started_on, last_order_on, order_day_count,
     case when lapses_on <= ${asOf}::date then lapses_on end as lapsed_on, c.country, c.lead_source, c.owner_id
-  from spans left join main.hand_contact_facts c using (contact_id)`;
+  from spans left join temp.hand_contact_facts c using (contact_id)`;

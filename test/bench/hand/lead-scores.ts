@@ -65,7 +65,7 @@ const states = `if(open_deal_count > 0, 15, 0)::decimal(18,2) as open_deal_point
 export const leadScores = `with ${sums.join(',\n  ')},
   ruled as (
     select contact_id, ${behaviours.join(', ')}, ${states}
-    from main.hand_contact_facts ${facts.map(({ table }) => `left join ${table} using (contact_id)`).join(' ')}),
+    from temp.hand_contact_facts ${facts.map(({ table }) => `left join ${table} using (contact_id)`).join(' ')}),
   added as (
     select *, (clicked_points + opened_points + visited_points + talked_points + ordered_points + open_deal_points + consent_points + refusal_points)::decimal(18,2) as points
     from ruled)

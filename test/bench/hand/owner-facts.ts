@@ -13,8 +13,8 @@ export const ownerFacts = `with a as (select owner_id, max(occurred_at) filter (
   d as (select owner_id, count(*) filter (is_open) as open_deals, sum(reporting_amount) filter (is_open) as open_amount, sum(weighted_amount) as weighted,
       count(*) filter (is_won) as won, sum(reporting_amount) filter (is_won) as won_amount, count(*) filter (is_lost) as lost, max(closed_at) filter (is_won) as last_won_at,
       count(*) filter (is_open and expected_close_date < ${asOf}::date) as overdue, ${windows('closed_at', wonAndLost)}
-    from main.hand_deal_facts where owner_id is not null group by owner_id),
-  c as (select owner_id, count(*) as contacts, count(*) filter (order_count > 0) as customers from main.hand_contact_facts where owner_id is not null group by owner_id),
+    from temp.hand_deal_facts where owner_id is not null group by owner_id),
+  c as (select owner_id, count(*) as contacts, count(*) filter (order_count > 0) as customers from temp.hand_contact_facts where owner_id is not null group by owner_id),
   ${rates},
   q as (select q.owner_id, q.period_start_date, q.period_end_date, ${converted('q')} as quota
     from core.quotas q left join rates r on r.currency = q.currency and r.rate_date = q.period_start_date
@@ -23,7 +23,7 @@ export const ownerFacts = `with a as (select owner_id, max(occurred_at) filter (
     from (select q.owner_id, q.period_start_date, q.period_end_date, any_value(quota) as quota,
         sum(reporting_amount) filter (is_won and closed_at::date between q.period_start_date and q.period_end_date) as won,
         sum(reporting_amount) filter (is_open and expected_close_date between q.period_start_date and q.period_end_date) as pipeline
-      from q left join main.hand_deal_facts d on d.owner_id = q.owner_id group by all)
+      from q left join temp.hand_deal_facts d on d.owner_id = q.owner_id group by all)
     group by owner_id)
   select w.owner_id, w.name, w.email, w.team, w.manager_id, w.is_active, w.created_at, coalesce(c.contacts, 0) as contact_count, coalesce(c.customers, 0) as customer_count,
     coalesce(d.open_deals, 0) as open_deal_count, coalesce(d.open_amount, 0) as open_deal_amount, coalesce(d.weighted, 0) as weighted_open_amount,

@@ -11,7 +11,7 @@ const bounds = ['recency_days', 'frequency', 'monetary'].flatMap((measure) =>
 export const rfm = `with b as (select ${bounds.join(', ')} from core.rfm_thresholds),
   customers as (
     select contact_id, last_ordered_at, days_since_last_order as recency_days, order_count as frequency, total_revenue as monetary
-    from main.hand_contact_facts where order_count > 0),
+    from temp.hand_contact_facts where order_count > 0),
   scored as (
     select c.*, ntile(5) over (order by recency_days desc, contact_id)::int as recency_score, ntile(5) over (order by frequency, contact_id)::int as frequency_score,
       ntile(5) over (order by monetary, contact_id)::int as monetary_score, (frequency_score + monetary_score + 1) // 2 as value_score,

@@ -1,4 +1,4 @@
-/** What the statements by hand share. Each fills `main.hand_<mart>`, and may read those that were filled before it. */
+/** What the statements by hand share. Each fills `temp.hand_<mart>`, and may read those that were filled before it. */
 export const asOf = `timestamp '2026-11-02 06:00:00'`;
 export const today = `timestamp '2026-11-02 00:00:00'`;
 export const windowDays = [7, 30, 90, 365];
