@@ -49,8 +49,9 @@ export async function readUsers(
     add('reports', report.report_id, report.title, await fieldsOfReport(lineage, report));
 
   const bySegment = new Map<string, FieldUse[]>();
-  for (const segment of await listSegments(mallard)) {
-    const uses = await fieldsOfSegment(lineage, catalogue, segment);
+  const all = await listSegments(mallard);
+  for (const segment of all) {
+    const uses = await fieldsOfSegment(lineage, catalogue, segment, all);
     bySegment.set(segment.segment_id, uses);
     add('segments', segment.segment_id, segment.title, uses);
   }

@@ -13,7 +13,7 @@ const text = Type.String();
 
 const Criteria = Type.Unknown({
   description:
-    'a tree {all|any: […]}, {not: …}, {field, operator, value}, {measure, where, within_days, operator, value}; or the flat list [{field, operator, value, logic}]',
+    'a tree {all|any: […]}, {not: …}, {field, operator, value}, {measure, where, within_days, since, operator, value}, {sequence: [{source, where, within_days}, …], within_days}, {segment}; or the flat list [{field, operator, value, logic}]',
   examples: [{ all: [{ field: 'lifecycle_stage', operator: 'equals', value: 'customer' }] }],
 });
 

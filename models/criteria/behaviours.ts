@@ -1,4 +1,5 @@
 import { malloyPath } from './literal.ts';
+import { lastEvents, timeOf, type SelectedEvents } from './relations.ts';
 import { dayOfToday } from './today.ts';
 import type { EventSource } from './types.ts';
 
@@ -11,61 +12,105 @@ export interface BehaviourColumn {
   filters: readonly string[];
   /** The window, or undefined where every event counts. */
   days: number | undefined;
+  /** Only events after the contact's last one of these. */
+  since?: SelectedEvents | undefined;
+}
+
+interface Scan {
+  source: EventSource;
+  columns: string[];
+  days: (number | undefined)[];
+  /** Relations that the source is joined with, by contact. */
+  relations: Set<string>;
 }
 
 /**
- * Collects what many criteria need from the event sources, so that each source is read once, whatever the number of
- * segments. `column` answers the Malloy expression of the value, `extension` what contact_facts must be joined with.
+ * Collects what many criteria need beside contact_facts, so that each source is read once, whatever the number of segments,
+ * and each further relation (relations.ts) once. `column` answers the Malloy expression of a behaviour's value, `relation` the
+ * name of a relation, `extension` what contact_facts must be joined with.
  */
 export class BehaviourScans {
   readonly #zone: string;
-  readonly #scans = new Map<
-    string,
-    { source: EventSource; columns: string[]; days: (number | undefined)[] }
-  >();
+  readonly #scans = new Map<string, Scan>();
+  /** Malloy texts of relations; a relation's place is its name. */
+  readonly #relations: string[] = [];
 
   /** @param zone IANA zone of the account */
   constructor(zone: string) {
     this.#zone = zone;
   }
 
-  /** Malloy text of the value for one contact; the measure's value over no rows where the contact has no event. */
-  column({ source, measure, filters, days }: BehaviourColumn): string {
+  /**
+   * Malloy text of the value for one contact; the measure's value over no rows where the contact has no event, null where it
+   * has none of those of `since`.
+   */
+  column({ source, measure, filters, days, since }: BehaviourColumn): string {
     let scan = this.#scans.get(source.name);
-    if (!scan) this.#scans.set(source.name, (scan = { source, columns: [], days: [] }));
-    const window =
-      days === undefined
-        ? []
-        : [`${malloyPath(source.timeField.path)} >= ${windowStart(source, days, this.#zone)}`];
-    const conditions = [...filters, ...window];
+    if (!scan) this.#scans.set(source.name, (scan = { source, columns: [], days: [], relations: new Set() }));
+    const conditions = [...filters];
+    if (days !== undefined) conditions.push(this.withinDays(source, days));
+    const last = since && this.relation(lastEvents(since));
+    if (last !== undefined) {
+      scan.relations.add(last);
+      conditions.push(`${timeOf(source)} > ${last}.last_at`);
+    }
     const text = malloyPath(measure) + (conditions.length > 0 ? ` { where: ${conditions.join(', ')} }` : '');
     let index = scan.columns.indexOf(text);
     if (index < 0) {
       index = scan.columns.push(text) - 1;
       scan.days.push(days);
     }
-    return `(${eventsAlias(source)}.b${index} ?? ${nothingAlias(source)}.b${index})`;
+    const value = `(${eventsAlias(source)}.b${index} ?? ${nothingAlias(source)}.b${index})`;
+    return last === undefined ? value : `(pick ${value} when ${last}.last_at is not null else null)`;
+  }
+
+  /** The condition that an event is of the last days. */
+  withinDays(source: EventSource, days: number): string {
+    return `${malloyPath(source.timeField.path)} >= ${windowStart(source, days, this.#zone)}`;
+  }
+
+  /** The name of a relation with a row per `of_contact`, joined with contact_facts. */
+  relation(malloy: string): string {
+    const found = this.#relations.indexOf(malloy);
+    return relationAlias(found >= 0 ? found : this.#relations.push(malloy) - 1);
   }
 
   /** The `extend { … }` of contact_facts that joins the aggregates; empty where no behaviour is used. */
   extension(): string {
-    const joins = [...this.#scans.values()].map(({ source, columns, days }) => {
+    const relations = this.#relations.map((malloy, index) => relationJoin(index, malloy, 'contact_id'));
+    const joins = [...this.#scans.values()].map(({ source, columns, days, relations: used }) => {
       const aggregates = columns.map((text, index) => `b${index} is ${text}`).join('\n      ');
       const contact = malloyPath(source.contactField);
-      return `  join_one: ${eventsAlias(source)} is ${malloyPath(source.name)} -> {
+      const joined = this.#relations.flatMap((malloy, index) =>
+        used.has(relationAlias(index)) ? relationJoin(index, malloy, contact) : [],
+      );
+      const events = `${malloyPath(source.name)}${extending(joined)}`;
+      return `  join_one: ${eventsAlias(source)} is ${events} -> {
     where: ${contact} is not null${scanStart(source, days, this.#zone)}
     group_by: behaviour_contact is ${contact}
     aggregate:
       ${aggregates}
   } on contact_id = ${eventsAlias(source)}.behaviour_contact
-  join_cross: ${nothingAlias(source)} is ${malloyPath(source.name)} -> {
+  join_cross: ${nothingAlias(source)} is ${events} -> {
     where: false
     aggregate:
       ${aggregates}
   }`;
     });
-    return joins.length === 0 ? '' : ` extend {\n${joins.join('\n')}\n}`;
+    return extending([...relations, ...joins]);
   }
+}
+
+function extending(joins: readonly string[]): string {
+  return joins.length === 0 ? '' : ` extend {\n${joins.join('\n')}\n}`;
+}
+
+function relationAlias(index: number): string {
+  return malloyPath(`criteria_relation_${index}`);
+}
+
+function relationJoin(index: number, malloy: string, contact: string): string {
+  return `  join_one: ${relationAlias(index)} is ${malloy} on ${contact} = ${relationAlias(index)}.of_contact`;
 }
 
 /** Where every column has a window, the scan begins with the longest: time-sorted storage is then pruned. */

@@ -3,20 +3,28 @@ import { criteriaError } from './errors.ts';
 import { limits } from './limits.ts';
 import { malloyPath } from './literal.ts';
 import { nearestName } from './nearest.ts';
-import { conditionText, isDayCount, operatorFor, operatorsByType, ValueProblem } from './operators.ts';
+import { conditionText, operatorFor, operatorsByType, ValueProblem } from './operators.ts';
+import { membersOf, sequenceOf, type SelectedEvents, type SelectedStep } from './relations.ts';
 import type {
   BehaviourCondition,
   Criteria,
   CriteriaCatalogue,
   CriteriaField,
+  EventSelection,
+  EventSource,
   FieldCondition,
   FieldType,
+  SegmentCondition,
+  SegmentDefinitions,
+  SequenceCondition,
 } from './types.ts';
 
 export interface CompileOptions {
   catalogue: CriteriaCatalogue;
-  /** Takes what the behaviours need; absent inside of a `where`, which has no behaviours. */
+  /** Takes what the behaviours need; absent where there can be none, nor sequences, nor segments. */
   scans?: BehaviourScans;
+  /** What segment conditions may name. Default: none. */
+  segments?: SegmentDefinitions | undefined;
   /** IANA zone of the account: days given as values are its days. */
   zone: string;
 }
@@ -27,16 +35,27 @@ export interface CompileOptions {
  * @throws MallardError `criteria_invalid` naming the path, the field, what is allowed and the nearest name
  */
 export function compileCriteria(criteria: Criteria, options: CompileOptions): string {
-  const { catalogue, scans, zone } = options;
+  const { catalogue, scans, segments = new Map<string, never>(), zone } = options;
+  /** The segments being compiled, from the outermost. */
+  const inside: string[] = [];
+  let conditions = 0;
 
   function node(tree: Criteria, path: string, fields: readonly CriteriaField[], behaviours: boolean): string {
+    if (++conditions > limits.conditions_with_segments) {
+      const what = `with the segments it names, it has more than ${limits.conditions_with_segments} conditions`;
+      throw criteriaError({ path, what });
+    }
     if ('all' in tree) return joined(tree.all, 'and', `${path}.all`, fields, behaviours);
     if ('any' in tree) return joined(tree.any, 'or', `${path}.any`, fields, behaviours);
     if ('not' in tree) return `(not ${node(tree.not, `${path}.not`, fields, behaviours)})`;
-    if (!('measure' in tree)) return fieldCondition(tree, path, fields);
-    if (!behaviours)
-      throw criteriaError({ path, what: 'a behaviour cannot stand inside the `where` of another' });
-    return behaviourCondition(tree, path);
+    if ('field' in tree) return fieldCondition(tree, path, fields);
+    if (!behaviours || !scans) {
+      const what = 'a behaviour, sequence or segment cannot stand inside of a `where`';
+      throw criteriaError({ path, what });
+    }
+    if ('segment' in tree) return segmentCondition(tree, path, scans);
+    if ('sequence' in tree) return sequenceCondition(tree, path, scans);
+    return behaviourCondition(tree, path, scans);
   }
 
   function joined(
@@ -61,7 +80,7 @@ export function compileCriteria(criteria: Criteria, options: CompileOptions): st
     return condition(malloyPath(field.path), field.type, leaf, leaf.field, path);
   }
 
-  function behaviourCondition(leaf: BehaviourCondition, path: string): string {
+  function behaviourCondition(leaf: BehaviourCondition, path: string, joins: BehaviourScans): string {
     const dot = leaf.measure.indexOf('.');
     const source = catalogue.sources.find(
       (candidate) => candidate.name === leaf.measure.slice(0, Math.max(dot, 0)),
@@ -73,15 +92,63 @@ export function compileCriteria(criteria: Criteria, options: CompileOptions): st
       );
       throw unknownName(`${path}.measure`, 'measure', leaf.measure, known);
     }
-    if (leaf.within_days !== undefined && !isDayCount(leaf.within_days)) {
-      const what = `within_days is a whole number of days from 1 to ${limits.days}`;
-      throw criteriaError({ path: `${path}.within_days`, what, field: leaf.measure });
-    }
-    const filters = leaf.where === undefined ? [] : [node(leaf.where, `${path}.where`, source.fields, false)];
-    const value = scans?.column({ source, measure: measure.path, filters, days: leaf.within_days });
-    if (value === undefined)
-      throw criteriaError({ path, what: 'behaviours cannot be used here', field: leaf.measure });
+    const value = joins.column({
+      source,
+      measure: measure.path,
+      filters: filtersOf(leaf.where, source, path),
+      days: leaf.within_days,
+      since: leaf.since && selectedEvents(leaf.since, `${path}.since`),
+    });
     return condition(value, measure.type, leaf, leaf.measure, path);
+  }
+
+  function sequenceCondition(
+    { sequence, within_days: days }: SequenceCondition,
+    path: string,
+    joins: BehaviourScans,
+  ): string {
+    const steps = sequence.map((step, index): SelectedStep => {
+      const selected = selectedEvents(step, `${path}.sequence[${index}]`);
+      const isLast = index === sequence.length - 1;
+      const window = isLast && days !== undefined ? [joins.withinDays(selected.source, days)] : [];
+      return { ...selected, filters: [...selected.filters, ...window], days: step.within_days };
+    });
+    return `(${joins.relation(sequenceOf(steps))}.of_contact is not null)`;
+  }
+
+  function segmentCondition({ segment: id }: SegmentCondition, path: string, joins: BehaviourScans): string {
+    const definition = segments.get(id);
+    if (!definition) throw unknownName(`${path}.segment`, 'segment', id, [...segments.keys()]);
+    if ('members' in definition)
+      return `(${joins.relation(membersOf(definition.members))}.of_contact is not null)`;
+    if (inside.includes(id)) {
+      const circle = [...inside.slice(inside.indexOf(id)), id].join(' -> ');
+      throw criteriaError({
+        path: `${path}.segment`,
+        what: `segments cannot name each other in a circle: ${circle}`,
+      });
+    }
+    inside.push(id);
+    const text = node(definition.criteria, `${path}.segment(${id})`, catalogue.fields, true);
+    inside.pop();
+    return text;
+  }
+
+  function selectedEvents({ source: name, where }: EventSelection, path: string): SelectedEvents {
+    const source = catalogue.sources.find((candidate) => candidate.name === name);
+    if (!source) {
+      throw unknownName(
+        `${path}.source`,
+        'source of events',
+        name,
+        catalogue.sources.map((known) => known.name),
+      );
+    }
+    return { source, filters: filtersOf(where, source, path) };
+  }
+
+  function filtersOf(where: Criteria | undefined, source: EventSource, path: string): string[] {
+    return where === undefined ? [] : [node(where, `${path}.where`, source.fields, false)];
   }
 
   function condition(
@@ -115,7 +182,7 @@ export function compileCriteria(criteria: Criteria, options: CompileOptions): st
   return node(criteria, '$', catalogue.fields, scans !== undefined);
 }
 
-function unknownName(path: string, kind: 'field' | 'measure', name: string, known: readonly string[]) {
+function unknownName(path: string, kind: string, name: string, known: readonly string[]) {
   const nearest = nearestName(name, known);
   return criteriaError({
     path,

@@ -14,16 +14,16 @@ import type { CriteriaScalar, CriteriaValue, FieldType } from './types.ts';
 
 /**
  * Which operator a type has, what value it takes and what it means. Every condition below is *not* yet guarded against
- * null; `compile.ts` does that once for all. Text is compared exactly by `equals`, `not_equals` and `in`, and without regard
- * to case by `contains` and `starts_with`. Both ends of `between` are inside. A day given for a timestamp is the whole day,
+ * null; `compile.ts` does that once for all. Text is compared exactly by `equals`, `not_equals`, `in` and `not_in`, and
+ * without regard to case by the others. Both ends of `between` are inside. A day given for a timestamp is the whole day,
  * in the account's zone: `after` begins with the next one, `between` ends with the last one's end.
  */
-const comparable = ['equals', 'not_equals', 'in'] as const;
+const comparable = ['equals', 'not_equals', 'in', 'not_in'] as const;
 const always = ['is_set', 'is_not_set'] as const;
 const temporal = ['before', 'after', 'between', 'within_last_days', 'more_than_days_ago'] as const;
 
 export const operatorsByType: Record<FieldType, readonly string[]> = {
-  string: [...comparable, 'contains', 'starts_with', ...always],
+  string: [...comparable, 'contains', 'not_contains', 'starts_with', 'ends_with', ...always],
   number: [...comparable, 'greater_than', 'at_least', 'less_than', 'at_most', 'between', ...always],
   boolean: ['equals', 'not_equals', ...always],
   date: ['equals', ...temporal, ...always],
@@ -48,7 +48,7 @@ export type ValueShape = 'none' | 'one' | 'list' | 'pair' | 'days';
 
 export function shapeOf(operator: string): ValueShape {
   if (operator === 'is_set' || operator === 'is_not_set') return 'none';
-  if (operator === 'in') return 'list';
+  if (operator === 'in' || operator === 'not_in') return 'list';
   if (operator === 'between') return 'pair';
   return operator === 'within_last_days' || operator === 'more_than_days_ago' ? 'days' : 'one';
 }
@@ -143,8 +143,14 @@ function plainText(
       return `(${field} is not null and ${field} != ${first})`;
     case 'in':
       return `${field} in (${literals.join(', ')})`;
+    case 'not_in':
+      return `(${field} is not null and not (${field} in (${literals.join(', ')})))`;
     case 'contains':
       return `strpos(lower(${field}), lower(${first})) > 0`;
+    case 'not_contains':
+      return `strpos(lower(${field}), lower(${first})) = 0`;
+    case 'ends_with':
+      return `ends_with(lower(${field}), lower(${first}))`;
     case 'starts_with':
       return `starts_with(lower(${field}), lower(${first}))`;
     case 'greater_than':

@@ -2,7 +2,8 @@ import { criteriaError } from './errors.ts';
 import { flatToTree } from './flat.ts';
 import { limits } from './limits.ts';
 import { nearestName } from './nearest.ts';
-import type { Criteria, CriteriaValue, FlatCondition } from './types.ts';
+import { isDayCount } from './operators.ts';
+import type { Criteria, CriteriaValue, EventSelection, FlatCondition, SequenceStep } from './types.ts';
 
 /**
  * Reads criteria from outside: a tree, or the flat list. What is returned has the right shape throughout; whether its fields
@@ -33,23 +34,58 @@ export function parseCriteria(input: unknown): Criteria {
       return { not: node(object['not'], `${path}.not`, depth + 1) };
     }
     if ('measure' in object) return behaviour(object, path, depth);
+    if ('sequence' in object) return sequence(object, path, depth);
+    if ('segment' in object) {
+      onlyKeys(object, ['segment'], path);
+      return { segment: textAt(object, 'segment', path) };
+    }
     onlyKeys(object, ['field', 'operator', 'value'], path);
     return condition(object, path);
   }
 
   function behaviour(object: Record<string, unknown>, path: string, depth: number): Criteria {
-    onlyKeys(object, ['measure', 'where', 'within_days', 'operator', 'value'], path);
-    const days = object['within_days'];
-    if (days !== undefined && typeof days !== 'number') {
-      throw criteriaError({ path: `${path}.within_days`, what: 'within_days is a whole number of days' });
-    }
+    onlyKeys(object, ['measure', 'where', 'within_days', 'since', 'operator', 'value'], path);
     return {
       measure: textAt(object, 'measure', path),
-      ...(object['where'] === undefined ? {} : { where: node(object['where'], `${path}.where`, depth + 1) }),
-      ...(days === undefined ? {} : { within_days: days }),
+      ...whereAt(object, path, depth),
+      ...daysAt(object, path),
+      ...(object['since'] === undefined ? {} : { since: events(object['since'], `${path}.since`, depth) }),
       operator: textAt(object, 'operator', path),
       ...valueAt(object, path),
     };
+  }
+
+  function sequence(object: Record<string, unknown>, path: string, depth: number): Criteria {
+    onlyKeys(object, ['sequence', 'within_days'], path);
+    const list = nonEmptyList(object['sequence'], `${path}.sequence`);
+    if (list.length < 2 || list.length > limits.steps) {
+      throw criteriaError({
+        path: `${path}.sequence`,
+        what: `a sequence has 2 to ${limits.steps} steps`,
+      });
+    }
+    const steps = list.map((item, index): SequenceStep => {
+      const at = `${path}.sequence[${index}]`;
+      const step = objectAt(item, at);
+      const { within_days: days, ...selected } = step;
+      if (index === 0 && days !== undefined) {
+        const what =
+          'the first step comes after none: give the days to the steps after it, or to the sequence';
+        throw criteriaError({ path: `${at}.within_days`, what });
+      }
+      return { ...events(selected, at, depth), ...daysAt(step, at) };
+    });
+    return { sequence: steps, ...daysAt(object, path) };
+  }
+
+  function events(value: unknown, path: string, depth: number): EventSelection {
+    const object = objectAt(value, path);
+    onlyKeys(object, ['source', 'where'], path);
+    return { source: textAt(object, 'source', path), ...whereAt(object, path, depth) };
+  }
+
+  function whereAt(object: Record<string, unknown>, path: string, depth: number): { where?: Criteria } {
+    return object['where'] === undefined ? {} : { where: node(object['where'], `${path}.where`, depth + 1) };
   }
 
   function flat(list: unknown[], path: string): Criteria {
@@ -96,7 +132,9 @@ function objectAt(value: unknown, path: string): Record<string, unknown> {
       '{any: […]}',
       '{not: …}',
       '{field, operator, value}',
-      '{measure, where, within_days, operator, value}',
+      '{measure, where, within_days, since, operator, value}',
+      '{sequence: [{source, where, within_days}, …], within_days}',
+      '{segment}',
     ],
   });
 }
@@ -130,6 +168,16 @@ function textAt(object: Record<string, unknown>, key: string, path: string): str
   throw criteriaError({
     path: `${path}.${key}`,
     what: value === undefined ? `${key} is missing` : `${key} is text`,
+  });
+}
+
+function daysAt(object: Record<string, unknown>, path: string): { within_days?: number } {
+  const days = object['within_days'];
+  if (days === undefined) return {};
+  if (isDayCount(days)) return { within_days: days };
+  throw criteriaError({
+    path: `${path}.within_days`,
+    what: `within_days is a whole number of days from 1 to ${limits.days}`,
   });
 }
 

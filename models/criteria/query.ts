@@ -2,7 +2,7 @@ import { MallardError } from '../../data/errors.ts';
 import { BehaviourScans } from './behaviours.ts';
 import { compileCriteria } from './compile.ts';
 import { malloyPath } from './literal.ts';
-import type { Criteria, CriteriaCatalogue } from './types.ts';
+import type { Criteria, CriteriaCatalogue, SegmentDefinitions } from './types.ts';
 
 export interface MembershipQuery {
   /** `run: contact_facts … -> { select: contact_id, s0 is …, s1 is … }`; undefined where no criteria compile. */
@@ -23,6 +23,8 @@ export function membershipQuery(
     catalogue: CriteriaCatalogue;
     /** IANA zone of the account. */
     zone: string;
+    /** What segment conditions may name. Default: none. */
+    segments?: SegmentDefinitions | undefined;
     /** Paths of the contacts' source to select as well, as `f0`, `f1`, … */
     shown?: readonly string[];
   },

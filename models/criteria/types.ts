@@ -3,10 +3,14 @@
  *
  * - A *field condition* compares one field of the catalogue (a column of `contact_facts`) with a value.
  * - A *behaviour* compares a measure over one contact's events ('email_events.clicks'), optionally of some events only
- *   (`where`) and of the last days only (`within_days`), with a value.
+ *   (`where`), of the last days only (`within_days`) and since something else happened (`since`), with a value.
+ * - A *sequence* is true of who did several things one after the other.
+ * - A *segment condition* is true of who is in another segment as of the same time; so `all`, `any` and `not` over them are the
+ *   set operations.
  * - `all`, `any` and `not` combine them. Their lists are never empty: an empty one would mean everybody or nobody.
  */
-export type Criteria = AllOf | AnyOf | NotOf | FieldCondition | BehaviourCondition;
+export type Criteria =
+  AllOf | AnyOf | NotOf | FieldCondition | BehaviourCondition | SequenceCondition | SegmentCondition;
 
 export interface AllOf {
   all: Criteria[];
@@ -35,8 +39,35 @@ export interface BehaviourCondition {
   where?: Criteria;
   /** Only events since the start of the day this many days before `AS_OF`; default all events before `AS_OF`. */
   within_days?: number;
+  /** Only events after the contact's last one of these; false of whoever has none. */
+  since?: EventSelection;
   operator: string;
   value?: CriteriaValue;
+}
+
+/** Events of one source. */
+export interface EventSelection {
+  /** 'email_events'. */
+  source: string;
+  /** Conditions over the source's own fields; default all its events. */
+  where?: Criteria;
+}
+
+export interface SequenceStep extends EventSelection {
+  /** At most this many times 24 hours after the event of the step before; not of the first step. Default: any time after it. */
+  within_days?: number;
+}
+
+export interface SequenceCondition {
+  /** Each strictly later than the one before. */
+  sequence: SequenceStep[];
+  /** Only where the last step was since the start of the day this many days before `AS_OF`. */
+  within_days?: number;
+}
+
+export interface SegmentCondition {
+  /** Its id. */
+  segment: string;
 }
 
 /** Numbers may be decimal text, as money is read. Dates and times are ISO text; without an offset in the account's zone. */
@@ -60,6 +91,16 @@ export interface CriteriaCatalogue {
   /** The event sources that behaviours may aggregate. */
   sources: readonly EventSource[];
 }
+
+/** What a segment condition stands for. */
+export type SegmentDefinition =
+  /** Its criteria. */
+  | { criteria: Criteria }
+  /** The Malloy text of a query that yields contact_id. */
+  | { members: string };
+
+/** The segments that may be named in criteria, by id. */
+export type SegmentDefinitions = ReadonlyMap<string, SegmentDefinition>;
 
 export interface CriteriaField {
   path: string;

@@ -4,6 +4,7 @@ import { errorMessage, MallardError } from '../../data/errors.ts';
 import type { Session } from '../../data/owner/session.ts';
 import type { Warehouse } from '../../data/owner/warehouse.ts';
 import { builtAsOf, resolveAsOf, utcText } from './as-of.ts';
+import { segmentDefinitions } from './definitions.ts';
 import { applyDiff, type DiffColumn } from './diff.ts';
 import { refuseFanOut } from './fan-out.ts';
 import { listSegments, unknownSegment } from './listing.ts';
@@ -44,7 +45,11 @@ export async function evaluateSegments(
     const asOf = await resolveAsOf(warehouse, options.asOf);
     const built = await warehouse.read(builtAsOf);
     const sound = segments.filter(({ id }) => !faults.has(id));
-    const plan = await planMembership(engine, sound, { asOf, zone: accountZone(warehouse) });
+    const plan = await planMembership(engine, sound, {
+      asOf,
+      zone: accountZone(warehouse),
+      definitions: await segmentDefinitions(context),
+    });
     for (const [id, error] of plan.errors) faults.set(id, error);
     const run: Run = { runId, asOf, segments, plan, faults, isWhole: options.segmentIds === undefined };
     try {
@@ -183,10 +188,12 @@ async function failingSegments(
   asOf: Date,
 ): Promise<Map<string, string>> {
   const failing = new Map<string, string>();
+  const definitions = await segmentDefinitions({ warehouse, engine });
   for (const segment of segments) {
     const { sql, columns, ownSource } = await planMembership(engine, [segment], {
       asOf,
       zone: accountZone(warehouse),
+      definitions,
     });
     const column = columns.get(segment.id);
     if (column === undefined) continue;

@@ -2,7 +2,7 @@ import { errorMessage, MallardError } from '../../data/errors.ts';
 import { criteriaCatalogue } from '../../models/criteria/from-catalogue.ts';
 import { malloyPath } from '../../models/criteria/literal.ts';
 import { membershipQuery } from '../../models/criteria/query.ts';
-import type { Criteria } from '../../models/criteria/types.ts';
+import type { Criteria, SegmentDefinitions } from '../../models/criteria/types.ts';
 import type { Catalogue } from '../../models/engine/types.ts';
 import type { SegmentEngine } from './types.ts';
 
@@ -21,15 +21,24 @@ export interface MembershipPlan {
   ownSource: string | undefined;
 }
 
+export interface PlanOptions {
+  asOf: Date;
+  /** IANA zone of the account. */
+  zone: string;
+  /** What segment conditions may name. */
+  definitions: SegmentDefinitions;
+}
+
 /** One SELECT for all segments. A segment that does not fit the catalogue or does not compile is set apart; the others go on. */
 export async function planMembership(
   engine: SegmentEngine,
   segments: readonly EvaluatedSegment[],
-  { asOf, zone }: { asOf: Date; zone: string },
+  options: PlanOptions,
 ): Promise<MembershipPlan> {
   const catalogue = await engine.catalogue();
   const errors = new Map<string, string>();
-  const fields = await planCriteria(engine, catalogue, segments.filter(hasCriteria), errors, { asOf, zone });
+  const { asOf } = options;
+  const fields = await planCriteria(engine, catalogue, segments.filter(hasCriteria), errors, options);
 
   const columns = new Map([...fields.columns].map(([id, column]) => [id, `f.${column} as ${column}`]));
   const joins: string[] = [];
@@ -70,10 +79,10 @@ async function planCriteria(
   catalogue: Catalogue,
   segments: readonly CriteriaSegment[],
   errors: Map<string, string>,
-  { asOf, zone }: { asOf: Date; zone: string },
+  { asOf, zone, definitions }: PlanOptions,
 ): Promise<{ sql: string; columns: Map<string, string> }> {
   const compile = (malloy: string) => engine.compileSql(malloy, { asOf, restricted: true });
-  const options = { catalogue: criteriaCatalogue(catalogue), zone };
+  const options = { catalogue: criteriaCatalogue(catalogue), zone, segments: definitions };
 
   async function attempt(candidates: readonly CriteriaSegment[]) {
     const query = membershipQuery(candidates, options);

@@ -3,6 +3,7 @@ import { membershipQuery } from '../../models/criteria/query.ts';
 import { parseCriteria } from '../../models/criteria/parse.ts';
 import type { Criteria } from '../../models/criteria/types.ts';
 import { resolveAsOf, utcText } from './as-of.ts';
+import { segmentDefinitions } from './definitions.ts';
 import { refuseFanOut } from './fan-out.ts';
 import type { SegmentContext } from './types.ts';
 import { accountZone } from './zone.ts';
@@ -49,6 +50,7 @@ export async function previewSegment(
   const query = membershipQuery([{ id: 'preview', criteria }], {
     catalogue,
     zone: accountZone(warehouse),
+    segments: await segmentDefinitions(context),
     shown,
   });
   for (const error of query.errors.values()) throw error;

@@ -6,6 +6,7 @@ import { compileCriteria } from '../../models/criteria/compile.ts';
 import { criteriaCatalogue } from '../../models/criteria/from-catalogue.ts';
 import { parseCriteria } from '../../models/criteria/parse.ts';
 import type { Criteria } from '../../models/criteria/types.ts';
+import { segmentDefinitions } from './definitions.ts';
 import { getSegment } from './listing.ts';
 import type { Segment, SegmentContext, SegmentVersion } from './types.ts';
 import { accountZone } from './zone.ts';
@@ -41,6 +42,7 @@ export async function saveSegment(context: SegmentContext, input: SegmentInput):
     catalogue: criteriaCatalogue(catalogue),
     zone,
     scans: new BehaviourScans(zone),
+    segments: await segmentDefinitions(context, new Map([[id, criteria]])),
   });
 
   await warehouse.ledger.transaction(async (tx) => {

@@ -47,9 +47,19 @@ describe('the shape of criteria', () => {
           operator: 'at_least',
           value: 3,
         },
+        { measure: 'clicks.click_count', since: { source: 'visits' }, operator: 'equals', value: 0 },
+        {
+          sequence: [
+            { source: 'clicks', where: { field: 'campaign_id', operator: 'is_set' } },
+            { source: 'visits', within_days: 7 },
+          ],
+          within_days: 90,
+        },
+        { segment: 'leads' },
       ],
     };
     expect(parseCriteria(tree)).toEqual(tree);
+    expect(Value.Check(CriteriaSchema, tree)).toBe(true);
   });
 
   test('in the flat form AND binds tighter than OR', () => {
@@ -106,6 +116,22 @@ describe('the shape of criteria', () => {
     [{ field: 'a', operator: 'equals', value: { sql: 1 } }, '$.value', /a value is/],
     [{ field: 'a', operator: 'equals', value: [[1]] }, '$.value', /a value is/],
     [{ measure: 'a.b', operator: 'equals', value: 1, within_days: '3' }, '$.within_days', /whole number/],
+    [{ sequence: [{ source: 'a' }] }, '$.sequence', /2 to 10 steps/],
+    [
+      { sequence: [{ source: 'a', within_days: 1 }, { source: 'a' }] },
+      '$.sequence[0].within_days',
+      /first step/,
+    ],
+    [
+      { sequence: [{ source: 'a' }, { source: 'a', within_days: 0 }] },
+      '$.sequence[1].within_days',
+      /whole number/,
+    ],
+    [{ sequence: [{ source: 'a' }, { wher: {} }] }, '$.sequence[1]', /Did you mean 'where'/],
+    [{ measure: 'a.b', operator: 'equals', value: 1, since: 'a' }, '$.since', /is an object/],
+    [{ measure: 'a.b', operator: 'equals', value: 1, since: {} }, '$.since.source', /missing/],
+    [{ segment: 3 }, '$.segment', /is text/],
+    [{ segment: 'a', operator: 'equals' }, '$', /'operator' has no meaning here/],
     [[{ field: 'a', operator: 'is_set', logic: 'XOR' }], '$[0].logic', /Allowed: AND, OR/],
   ])('%j is refused at %s', (criteria, path, message) => {
     const error = refusal(() => parseCriteria(criteria));
@@ -190,6 +216,22 @@ describe('what the catalogue allows', () => {
       '$.where',
       'cannot stand inside',
     ],
+    [
+      { sequence: [{ source: 'clicks' }, { source: 'visit' }] },
+      '$.sequence[1].source',
+      "no source of events 'visit'. Did you mean 'visits'?",
+    ],
+    [
+      {
+        measure: 'clicks.click_count',
+        since: { source: 'visits', where: { field: 'ur', operator: 'is_set' } },
+        operator: 'equals',
+        value: 0,
+      },
+      '$.since.where.field',
+      "Did you mean 'url'?",
+    ],
+    [{ segment: 'leads' }, '$.segment', "there is no segment 'leads'"],
   ])('%j is refused at %s', (criteria, path, message) => {
     const error = refusal(() => compile(criteria));
     expect(error.code).toBe('criteria_invalid');

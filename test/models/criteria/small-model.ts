@@ -2,11 +2,16 @@ import { DateTime } from 'luxon';
 import { InMemoryURLReader, SingleConnectionRuntime } from '@malloydata/malloy';
 import { WarehouseConnection } from '../../../models/engine/connection.ts';
 import { membershipQuery } from '../../../models/criteria/query.ts';
-import type { Criteria, CriteriaCatalogue, CriteriaField } from '../../../models/criteria/types.ts';
+import type {
+  Criteria,
+  CriteriaCatalogue,
+  CriteriaField,
+  SegmentDefinitions,
+} from '../../../models/criteria/types.ts';
 import { openTestWarehouse } from '../../support.ts';
 
 /**
- * A model of two small tables, so that criteria are tried on real Malloy and DuckDB without the shipped models. AS_OF is
+ * A model of three small tables, so that criteria are tried on real Malloy and DuckDB without the shipped models. AS_OF is
  * 2026-11-02T06:00:00Z throughout.
  */
 const model = `##! experimental.givens
@@ -17,7 +22,12 @@ source: contact_facts is duckdb.table('mart.small_facts') extend { primary_key: 
 source: clicks is duckdb.table('mart.small_events') extend {
   where: occurred_at < $AS_OF
   measure: click_count is count(), spent is amount.sum(), mean_spent is amount.avg(), last_at is occurred_at.max()
-}`;
+}
+source: visits is duckdb.table('mart.small_visits') extend {
+  where: visited_date < $AS_OF::date
+  measure: visit_count is count()
+}
+source: bobs is contact_facts -> { where: name = 'bob' group_by: contact_id }`;
 
 const factFields: CriteriaField[] = [
   { path: 'contact_id', type: 'string' },
@@ -50,6 +60,16 @@ export const smallCatalogue: CriteriaCatalogue = {
         { path: 'last_at', type: 'timestamp' },
       ],
     },
+    {
+      name: 'visits',
+      contactField: 'contact_id',
+      timeField: { path: 'visited_date', type: 'date' },
+      fields: [
+        { path: 'url', type: 'string' },
+        { path: 'visited_date', type: 'date' },
+      ],
+      measures: [{ path: 'visit_count', type: 'number' }],
+    },
   ],
 };
 
@@ -67,9 +87,16 @@ export interface SmallFact {
 /** [contact_id, occurred_at, campaign_id, amount] */
 export type SmallEvent = [string | null, string, string | null, number | null];
 
+/** [contact_id, visited_date, url] */
+export type SmallVisit = [string | null, string, string | null];
+
 export interface SmallWarehouse {
   /** Members of each tree, ascending, by one query for all. Throws the first error. */
   members(...trees: Criteria[]): Promise<string[][]>;
+  /** Likewise, where segments may be named. */
+  membersWith(segments: SegmentDefinitions, ...trees: Criteria[]): Promise<string[][]>;
+  /** The events and visits there are, in the place of those before. */
+  replaceEvents(events: readonly SmallEvent[], visits?: readonly SmallVisit[]): Promise<void>;
 }
 
 export async function openSmallWarehouse(
@@ -100,10 +127,22 @@ export async function openSmallWarehouse(
         ],
       );
     }
-    for (const event of events) {
-      await tx.run(`insert into mart.small_events select $1, $2::varchar::timestamp, $3, $4::double`, event);
-    }
+    await tx.run(`create table mart.small_visits (contact_id varchar, visited_date date, url varchar)`);
   });
+  const replaceEvents = (clicks: readonly SmallEvent[], visits: readonly SmallVisit[] = []) =>
+    warehouse.build.transaction(async (tx) => {
+      await tx.run('delete from mart.small_events');
+      await tx.run('delete from mart.small_visits');
+      for (const event of clicks) {
+        await tx.run(
+          `insert into mart.small_events select $1, $2::varchar::timestamp, $3, $4::double`,
+          event,
+        );
+      }
+      for (const visit of visits)
+        await tx.run('insert into mart.small_visits select $1, $2::varchar::date, $3', visit);
+    });
+  await replaceEvents(events);
   const runtime = new SingleConnectionRuntime({
     connection: new WarehouseConnection((work) => warehouse.read(work)),
     urlReader: new InMemoryURLReader(new Map()),
@@ -116,26 +155,30 @@ export async function openSmallWarehouse(
     .toUTC()
     .toISO({ includeOffset: false });
   return {
-    async members(...trees) {
-      const query = membershipQuery(
-        trees.map((criteria, index) => ({ id: String(index), criteria })),
-        { catalogue: smallCatalogue, zone },
-      );
-      for (const error of query.errors.values()) throw error;
-      const sql = await compiled
-        .loadRestrictedQuery(query.malloy ?? '')
-        .getSQL({ givens: { AS_OF: asOf, TODAY: today } });
-      const rows = await warehouse.read((session) => session.rows(sql));
-      return trees.map((_, index) => {
-        const column = query.columns.get(String(index)) ?? '';
-        return rows
-          .filter((row) => {
-            if (typeof row[column] !== 'boolean') throw new Error(`${column} is ${String(row[column])}`);
-            return row[column];
-          })
-          .map((row) => String(row['contact_id']))
-          .sort();
-      });
-    },
+    replaceEvents,
+    members: (...trees) => membersWith(new Map(), ...trees),
+    membersWith,
   };
+
+  async function membersWith(segments: SegmentDefinitions, ...trees: Criteria[]): Promise<string[][]> {
+    const query = membershipQuery(
+      trees.map((criteria, index) => ({ id: String(index), criteria })),
+      { catalogue: smallCatalogue, zone, segments },
+    );
+    for (const error of query.errors.values()) throw error;
+    const sql = await compiled
+      .loadRestrictedQuery(query.malloy ?? '')
+      .getSQL({ givens: { AS_OF: asOf, TODAY: today } });
+    const rows = await warehouse.read((session) => session.rows(sql));
+    return trees.map((_, index) => {
+      const column = query.columns.get(String(index)) ?? '';
+      return rows
+        .filter((row) => {
+          if (typeof row[column] !== 'boolean') throw new Error(`${column} is ${String(row[column])}`);
+          return row[column];
+        })
+        .map((row) => String(row['contact_id']))
+        .sort();
+    });
+  }
 }

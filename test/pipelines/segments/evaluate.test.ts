@@ -424,7 +424,11 @@ test('law: membership recorded at T is an evaluation as of T', async () => {
       criteria ? [{ id, version, criteria }] : [],
     );
     // From the definitions, with all that came later in the tables.
-    const plan = await planMembership(fixture.engine, evaluated, { asOf: time, zone: 'UTC' });
+    const plan = await planMembership(fixture.engine, evaluated, {
+      asOf: time,
+      zone: 'UTC',
+      definitions: new Map(),
+    });
     for (const [id, column] of plan.columns) {
       const then = await rows(
         fixture,
