@@ -43,6 +43,10 @@ export class Project {
   get published(): string {
     return join(this.dir, 'published');
   }
+  /** Lists of contacts that actions wrote. They name people: keep and delete them as such. */
+  get exports(): string {
+    return join(this.dir, 'exports');
+  }
   /** The snapshot itself. */
   get publishedFile(): string {
     return join(this.published, 'mallard.duckdb');
@@ -92,6 +96,7 @@ export class Project {
       this.outbox,
       this.spill,
       this.published,
+      this.exports,
       this.models,
       this.reports,
       this.reportRuns,

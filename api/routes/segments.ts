@@ -5,9 +5,11 @@ import { membershipHistory, segmentMembers } from '../../pipelines/segments/memb
 import { previewSegment } from '../../pipelines/segments/preview.ts';
 import { deleteSegment, saveSegment, segmentVersions } from '../../pipelines/segments/store.ts';
 import { runSegmentAction } from '../../pipelines/workflows/run-action.ts';
+import { runTriggers } from '../../pipelines/workflows/run-triggers.ts';
 import { operators, readers } from '../access/roles.ts';
 import type { Routes } from '../context.ts';
-import { AnyObject, AsOf, AsOfBody, Count, IdParams, Nullable, parseOptionalTime } from '../schemas.ts';
+import { ActionResult, TriggersResult } from './action-schemas.ts';
+import { AsOf, AsOfBody, Count, IdParams, Nullable, parseOptionalTime } from '../schemas.ts';
 
 const text = Type.String();
 
@@ -152,7 +154,8 @@ export const segmentRoutes: Routes = (app, { mallard }) => {
       schema: {
         tags,
         summary: 'Find out who is in each segment, and record who entered and left',
-        description: 'As of the last build, if not told otherwise. The same `run_id` is worked off once.',
+        description:
+          'As of the last build, if not told otherwise. The same `run_id` is worked off once. Triggers act on who moved.',
         body: Type.Object(
           {
             ...AsOfBody.properties,
@@ -168,18 +171,20 @@ export const segmentRoutes: Routes = (app, { mallard }) => {
             is_repeat: Type.Boolean(),
             duration_ms: Type.Number(),
             segments: Type.Array(SegmentRun),
+            triggers: TriggersResult,
           }),
         },
       },
       config: { access: operators },
     },
-    (request) => {
+    async (request) => {
       const { as_of, run_id, segment_ids } = request.body;
-      return evaluateSegments(warehouse, engine, {
+      const evaluated = await evaluateSegments(warehouse, engine, {
         asOf: parseOptionalTime('as_of', as_of),
         runId: run_id,
         segmentIds: segment_ids,
       });
+      return { ...evaluated, triggers: await runTriggers(mallard) };
     },
   );
 
@@ -228,7 +233,7 @@ export const segmentRoutes: Routes = (app, { mallard }) => {
           {
             action: Type.Unknown({
               description:
-                'create_task {title, due_in_days, priority}, assign_owner {strategy, owners or team}, set_stage {stage}',
+                'create_task {title, due_in_days, priority}, assign_owner {strategy, owners or team}, set_stage {stage}, webhook {url, secret_env, fields}, export_list {fields}',
               examples: [{ type: 'create_task', title: 'Call them', due_in_days: 2 }],
             }),
             run_id: Type.Optional(
@@ -243,20 +248,7 @@ export const segmentRoutes: Routes = (app, { mallard }) => {
           { additionalProperties: false },
         ),
         response: {
-          200: Type.Object({
-            run_id: text,
-            segment_id: text,
-            action: text,
-            dry_run: Type.Boolean(),
-            matched: Count('members of the segment'),
-            acted: Count('done now'),
-            skipped: Count('not done'),
-            skipped_by_reason: AnyObject('already_done, unchanged, contact_missing'),
-            assigned: AnyObject('for assign_owner: how many each owner got'),
-            sample: Type.Array(
-              Type.Object({ contact_id: text, before: Nullable(text), after: Nullable(text) }),
-            ),
-          }),
+          200: ActionResult,
         },
       },
       config: { access: operators },

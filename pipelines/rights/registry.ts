@@ -267,6 +267,7 @@ export const registry: Readonly<Record<string, Rule>> = {
   'ops.campaign_runs': { erase: 'mentions', lane: 'ledger', why: ours },
   'ops.segments': { erase: 'mentions', lane: 'ledger', why: ours },
   'ops.segment_versions': { erase: 'mentions', lane: 'ledger', why: ours },
+  'ops.segment_triggers': { erase: 'mentions', lane: 'ledger', why: ours },
   'ops.lead_score_versions': { erase: 'mentions', lane: 'ledger', why: ours },
   'ops.segment_runs': { erase: 'mentions', lane: 'build', why: 'Counts of an evaluation, or its error.' },
   'ops.templates': { erase: 'mentions', lane: 'ledger', why: ours },

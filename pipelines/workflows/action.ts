@@ -42,14 +42,59 @@ export const SetStageSchema = Type.Object(
   strict,
 );
 
-export const SegmentActionSchema = Type.Union([CreateTaskSchema, AssignOwnerSchema, SetStageSchema]);
+const fields = Type.Optional(
+  Type.Array(Type.String({ minLength: 1 }), {
+    maxItems: 100,
+    description: 'fields of the catalogue to give of each contact, besides contact_id',
+  }),
+);
+
+export const WebhookSchema = Type.Object(
+  {
+    type: Type.Literal('webhook'),
+    url: Type.String({ pattern: '^https?://', maxLength: 2_000 }),
+    secret_env: Type.Optional(
+      Type.String({
+        pattern: '^MALLARD_[A-Z0-9_]+$',
+        description: 'the variable of the environment that holds the secret (whsec_…) to sign with',
+      }),
+    ),
+    fields,
+  },
+  {
+    ...strict,
+    description:
+      'posts the contacts, 1,000 a message, as Standard Webhooks has it. A message may come twice, with the same webhook-id',
+  },
+);
+
+export const ExportListSchema = Type.Object(
+  { type: Type.Literal('export_list'), fields },
+  { ...strict, description: 'writes the contacts to a CSV file in the project’s exports folder' },
+);
+
+export const SegmentActionSchema = Type.Union([
+  CreateTaskSchema,
+  AssignOwnerSchema,
+  SetStageSchema,
+  WebhookSchema,
+  ExportListSchema,
+]);
 
 export type CreateTask = Static<typeof CreateTaskSchema>;
 export type AssignOwner = Static<typeof AssignOwnerSchema>;
 export type SetStage = Static<typeof SetStageSchema>;
+export type Webhook = Static<typeof WebhookSchema>;
+export type ExportList = Static<typeof ExportListSchema>;
 export type SegmentAction = Static<typeof SegmentActionSchema>;
 
-const schemas = { create_task: CreateTaskSchema, assign_owner: AssignOwnerSchema, set_stage: SetStageSchema };
+const schemas = {
+  create_task: CreateTaskSchema,
+  assign_owner: AssignOwnerSchema,
+  set_stage: SetStageSchema,
+  webhook: WebhookSchema,
+  export_list: ExportListSchema,
+};
 
 /** Checks an action from outside. Throws `bad_request` naming the field and what is allowed. */
 export function checkAction(input: unknown): SegmentAction {

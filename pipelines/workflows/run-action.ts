@@ -4,11 +4,15 @@ import { toTimestamp } from '../../data/clock.ts';
 import { MallardError } from '../../data/errors.ts';
 import type { Session } from '../../data/owner/session.ts';
 import { getSegment } from '../segments/listing.ts';
+import { membersQuery, type Query } from '../segments/members.ts';
 import type { SegmentContext } from '../segments/types.ts';
 import { checkAction, type CreateTask, type SegmentAction } from './action.ts';
 import { activeOwners } from './assign-owner.ts';
+import { logAction } from './action-log.ts';
+import { contactFieldsSql } from './contact-fields.ts';
 import { changeContacts } from './history.ts';
-import { changedField, targetsQuery, type ActionQuery } from './targets.ts';
+import { sendMessages, writeList } from './hand-over.ts';
+import { changedField, targetsQuery } from './targets.ts';
 
 export interface ActionRequest {
   segmentId: string;
@@ -38,14 +42,14 @@ export interface ActionResult {
 }
 
 /**
- * Does one thing to every member of a segment, set by set, in one transaction; logged in ops.action_runs.
- * @throws `not_found` (segment), `bad_request` (action), `conflict` (archived segment, no active owner)
+ * Does one thing to every member of a segment, set by set, in one transaction; logged in ops.action_runs. Messages and files
+ * go out before they are logged: see hand-over.ts.
+ * @throws `not_found` (segment), `bad_request` (action), `conflict` (archived segment, no active owner), `provider_failed`
  */
 export async function runSegmentAction(
   context: SegmentContext,
   request: ActionRequest,
 ): Promise<ActionResult> {
-  const { warehouse, engine } = context;
   const action = checkAction(request.action);
   const segment = await getSegment(context, request.segmentId);
   if (segment.status !== 'active') {
@@ -53,43 +57,79 @@ export async function runSegmentAction(
       fields: { segment_id: segment.segment_id },
     });
   }
-  const runId = request.runId ?? randomUUID();
+  return actOn(context, {
+    action,
+    segmentId: segment.segment_id,
+    contacts: membersQuery(segment.segment_id),
+    event: 'members',
+    runId: request.runId ?? randomUUID(),
+    dryRun: request.dryRun === true,
+  });
+}
+
+/** An action on some contacts of a segment. */
+export interface ActionWork {
+  action: SegmentAction;
+  segmentId: string;
+  /** A SELECT of contact_id, the canonicals'. */
+  contacts: Query;
+  /** What they did, or that they are all its members. */
+  event: 'entered' | 'left' | 'members';
+  runId: string;
+  dryRun: boolean;
+}
+
+/** Decides about every contact, then does it; a dry run only decides. */
+export async function actOn(context: SegmentContext, work: ActionWork): Promise<ActionResult> {
+  const { warehouse } = context;
+  const { action, segmentId, runId, dryRun } = work;
   const now = warehouse.clock.now();
-  const openDealsSql =
-    action.type === 'assign_owner' && action.strategy === 'least_loaded'
-      ? (
-          await engine.compileSql(
-            'run: deals -> { where: is_open and owner_id is not null, group_by: owner_id, aggregate: deal_count }',
-            { asOf: now, restricted: false },
-          )
-        ).sql
-      : '';
-
-  const decide = async (session: Session) => {
+  const run = { runId, segmentId, at: toTimestamp(now) };
+  const openDealsSql = await openDeals(context, action, now);
+  const decide = async (session: Session): Promise<Query> => {
     const ownerIds = action.type === 'assign_owner' ? await activeOwners(session, action) : [];
-    return targetsQuery(action, { segmentId: segment.segment_id, runId, ownerIds, openDealsSql });
+    return targetsQuery(action, { contacts: work.contacts, runId, ownerIds, openDealsSql });
   };
-  const summarise = (session: Session, plan: ActionQuery) => summary(session, plan, action);
 
-  const figures =
-    request.dryRun === true
-      ? await warehouse.read(async (session) => summarise(session, await decide(session)))
-      : await warehouse.loads.transaction(async (tx) => {
-          const { sql, params } = await decide(tx);
-          await tx.run(`create or replace temp table action_plan as ${sql}`, params);
-          const found = await summarise(tx, { sql: 'from action_plan', params: {} });
-          if (found.acted > 0) await act(tx, action, runId, now);
-          await log(tx, action, { runId, segmentId: segment.segment_id, at: toTimestamp(now) });
-          await tx.run('drop table temp.action_plan');
-          return found;
-        });
-  return {
-    run_id: runId,
-    segment_id: segment.segment_id,
-    action: action.type,
-    dry_run: request.dryRun === true,
-    ...figures,
-  };
+  const fields = fieldsOf(action);
+  const fieldsSql = fields ? await contactFieldsSql(context, fields) : '';
+  let figures: Figures;
+  if (dryRun || action.type === 'webhook') {
+    const plan = await warehouse.read(decide);
+    figures = await warehouse.read((session) => summary(session, plan, action));
+    if (action.type === 'webhook' && !dryRun)
+      await sendMessages(warehouse, action, { plan, run, fieldsSql, event: work.event });
+  } else {
+    figures = await warehouse.loads.transaction(async (tx) => {
+      const { sql, params } = await decide(tx);
+      await tx.run(`create or replace temp table action_plan as ${sql}`, params);
+      const plan: Query = { sql: 'from action_plan', params: {} };
+      const found = await summary(tx, plan, action);
+      if (found.acted > 0 && action.type === 'export_list')
+        await writeList(tx, warehouse.project, { plan, segmentId, fieldsSql });
+      else if (found.acted > 0) await act(tx, action, runId, now);
+      await logAction(tx, action.type, plan, run);
+      await tx.run('drop table temp.action_plan');
+      return found;
+    });
+  }
+  return { run_id: runId, segment_id: segmentId, action: action.type, dry_run: dryRun, ...figures };
+}
+
+/** What goes out of each contact; undefined where nothing does. A list without addresses is of little use; messages name nobody unasked. */
+function fieldsOf(action: SegmentAction): readonly string[] | undefined {
+  if (action.type === 'export_list') return action.fields ?? ['email_address', 'first_name', 'last_name'];
+  return action.type === 'webhook' ? (action.fields ?? []) : undefined;
+}
+
+/** Per owner, for `least_loaded`. */
+async function openDeals({ engine }: SegmentContext, action: SegmentAction, now: Date): Promise<string> {
+  if (action.type !== 'assign_owner' || action.strategy !== 'least_loaded') return '';
+  const { sql } = await engine.compileSql(
+    'run: deals -> { where: is_open and owner_id is not null, group_by: owner_id, aggregate: deal_count }',
+    { asOf: now, restricted: false },
+  );
+  return sql;
 }
 
 type Figures = Pick<
@@ -97,11 +137,7 @@ type Figures = Pick<
   'matched' | 'acted' | 'skipped' | 'skipped_by_reason' | 'assigned' | 'sample'
 >;
 
-async function summary(
-  session: Session,
-  { sql, params }: ActionQuery,
-  action: SegmentAction,
-): Promise<Figures> {
+async function summary(session: Session, { sql, params }: Query, action: SegmentAction): Promise<Figures> {
   const groups = await session.rows<{ reason: string | null; after_value: string | null; contacts: number }>(
     `select reason, ${action.type === 'assign_owner' ? 'after_value' : 'null'} as after_value, count(*)::int as contacts
      from (${sql}) group by all order by all`,
@@ -142,22 +178,5 @@ async function createTasks(tx: Session, task: CreateTask, runId: string, now: Da
      select after_value, contact_id, owner_id, $1, $2::timestamp, $3, 'open', $4, $5::timestamp
      from action_plan where status = 'done'`,
     [task.title, due, task.priority ?? 'normal', runId, toTimestamp(now)],
-  );
-}
-
-/** One row per member, except where this run had logged it before. */
-async function log(
-  tx: Session,
-  action: SegmentAction,
-  { runId, segmentId, at }: { runId: string; segmentId: string; at: string },
-): Promise<void> {
-  const key = changedField[action.type] ?? 'task_id';
-  await tx.run(
-    `insert into ops.action_runs (run_id, segment_id, action, contact_id, target_id, before, after, status, reason, occurred_at, recorded_at)
-     select $1, $2, $3, contact_id, coalesce(after_value, contact_id),
-       case when $4 <> 'task_id' then json_object($4, before_value) end,
-       case when status = 'done' then json_object($4, after_value) end, status, reason, $5::timestamp, $5::timestamp
-     from action_plan where reason is distinct from 'already_done'`,
-    [runId, segmentId, action.type, key, at],
   );
 }

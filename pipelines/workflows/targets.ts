@@ -1,37 +1,36 @@
 import { canonicalOf } from '../identity/canonicals.ts';
-import { membersQuery } from '../segments/members.ts';
+import type { Query } from '../segments/members.ts';
 import type { SegmentAction } from './action.ts';
 import { afterOwnerSql } from './assign-owner.ts';
 
-/** SQL with named parameters. */
-export interface ActionQuery {
-  sql: string;
-  params: Record<string, unknown>;
-}
-
-/** The contact's column that an action changes; tasks change none. */
+/** The contact's column that an action changes; the others change none. */
 export const changedField = {
   set_stage: 'lifecycle_stage',
   assign_owner: 'owner_id',
   create_task: undefined,
+  webhook: undefined,
+  export_list: undefined,
 } as const;
 
+/** Contacts in a message of a webhook. */
+export const contactsPerMessage = 1_000;
+
 /**
- * A SELECT with one row per member of the segment: contact_id, owner_id, before_value, after_value, status (`done` or
+ * A SELECT with one row per contact that is to be acted on: contact_id, owner_id, before_value, after_value, status (`done` or
  * `skipped`) and reason (`already_done` by this run, `contact_missing`, `unchanged`; null where done). A person is one row, by
- * the canonical's id, whichever of its records is in the segment or was acted on; what is changed is the canonical's own row.
+ * the canonical's id, whichever of its records is meant or was acted on; what is changed is the canonical's own row.
  * @param openDealsSql per owner `owner_id`, `deal_count`: the open deals, for `least_loaded`
  */
 export function targetsQuery(
   action: SegmentAction,
-  options: { segmentId: string; runId: string; ownerIds: readonly string[]; openDealsSql: string },
-): ActionQuery {
+  options: { contacts: Query; runId: string; ownerIds: readonly string[]; openDealsSql: string },
+): Query {
   const before = changedField[action.type] ?? 'null::varchar';
   const sql = `
     with members as (
         select m.contact_id, c.contact_id is not null as is_known, d.contact_id is not null as is_done, c.owner_id,
           c.lifecycle_stage
-        from (${membersQuery('').sql}) m
+        from (${options.contacts.sql}) m
         left join core.contacts c using (contact_id)
         left join (select distinct ${canonicalOf('r.contact_id')} as contact_id from ops.action_runs r
                    where run_id = $run_id and action = $action) d using (contact_id)),
@@ -48,7 +47,7 @@ export function targetsQuery(
   return {
     sql,
     params: {
-      segment_id: options.segmentId,
+      ...options.contacts.params,
       run_id: options.runId,
       action: action.type,
       ...(action.type === 'set_stage' ? { stage: action.stage } : {}),
@@ -57,10 +56,19 @@ export function targetsQuery(
   };
 }
 
-/** `decided (contact_id, after_value)`. A task's value is its id, the same however often the run is repeated. */
+/**
+ * `decided (contact_id, after_value)`. A task's value is its id, a message's the message's, a list's the run's: the same however
+ * often the run is repeated, so that whoever receives something twice can tell.
+ */
 function afterSql(action: SegmentAction, openDealsSql: string): string {
   if (action.type === 'set_stage')
     return `decided as (select contact_id, $stage::varchar as after_value from eligible)`;
   if (action.type === 'assign_owner') return afterOwnerSql(action.strategy, openDealsSql);
+  if (action.type === 'export_list')
+    return `decided as (select contact_id, 'list_' || left(sha256($run_id::varchar), 24) as after_value from eligible)`;
+  if (action.type === 'webhook') {
+    return `decided as (select contact_id, 'msg_' || left(sha256($run_id::varchar || chr(10)
+      || first_value(contact_id) over (partition by (turn - 1) // ${contactsPerMessage} order by turn)), 24) as after_value from eligible)`;
+  }
   return `decided as (select contact_id, 'task_' || left(sha256($run_id::varchar || chr(10) || contact_id), 24) as after_value from eligible)`;
 }
