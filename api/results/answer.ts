@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { DuckDBDataChunk } from '@duckdb/node-api';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
 import { MallardError } from '../../data/errors.ts';
 import type { ResultStream, Warehouse } from '../../data/owner/warehouse.ts';
 import { arrowStream } from '../arrow.ts';
@@ -16,6 +17,20 @@ import { Slots } from '../../data/slots.ts';
 
 /** Queries from outside that run at once; those beyond it wait, on their own time. */
 const slots = new Slots(8);
+
+/** The most that a request may ask for. */
+export const rowsMax = 50_000_000;
+export const timeoutMsMax = 600_000;
+
+const bytes = (description: string) => ({ schema: Type.String({ description }) });
+
+/** The streamed formats, for the description of an answer. */
+export const streamedContent = {
+  [mediaTypes.ndjson]: bytes('one JSON object a line'),
+  [mediaTypes.csv]: bytes('RFC 4180 with a header'),
+  [mediaTypes.arrow]: bytes('Arrow IPC stream'),
+  [mediaTypes.parquet]: bytes('a Parquet file'),
+};
 
 /** Compiled SQL, how it travels and what it may cost. */
 export interface ResultRequest {

@@ -1,14 +1,12 @@
 import { Type } from 'typebox';
 import type { Routes } from '../context.ts';
 import { readers } from '../access/roles.ts';
-import { sendResult } from '../results/answer.ts';
+import { rowsMax, sendResult, streamedContent, timeoutMsMax } from '../results/answer.ts';
 import { formatOf, mediaTypes } from '../results/formats.ts';
 import { AsOf, asOfOrNow, parseOptionalTime, Time } from '../schemas.ts';
 
 const jsonRowsDefault = 10_000;
-const rowsMax = 50_000_000;
 const timeoutMsDefault = 60_000;
-const timeoutMsMax = 600_000;
 
 const Query = Type.Object(
   {
@@ -36,7 +34,6 @@ const Query = Type.Object(
 );
 
 const Row = Type.Record(Type.String(), Type.Unknown());
-const bytes = (description: string) => ({ schema: Type.String({ description }) });
 
 export const queryRoutes: Routes = (app, { mallard }) => {
   app.post(
@@ -53,10 +50,7 @@ export const queryRoutes: Routes = (app, { mallard }) => {
             description: 'the rows',
             content: {
               [mediaTypes.json]: { schema: Type.Array(Row) },
-              [mediaTypes.ndjson]: bytes('one JSON object a line'),
-              [mediaTypes.csv]: bytes('RFC 4180 with a header'),
-              [mediaTypes.arrow]: bytes('Arrow IPC stream'),
-              [mediaTypes.parquet]: bytes('a Parquet file'),
+              ...streamedContent,
             },
           },
         },

@@ -1,13 +1,21 @@
 import { Type } from 'typebox';
 import { evaluateSegments } from '../../pipelines/segments/evaluate.ts';
 import { getSegment, listSegments } from '../../pipelines/segments/listing.ts';
-import { membershipHistory, segmentMembers } from '../../pipelines/segments/members.ts';
+import {
+  membersAtQuery,
+  membershipHistory,
+  membersQuery,
+  segmentMembers,
+  withLiterals,
+} from '../../pipelines/segments/members.ts';
 import { previewSegment } from '../../pipelines/segments/preview.ts';
 import { deleteSegment, saveSegment, segmentVersions } from '../../pipelines/segments/store.ts';
 import { runSegmentAction } from '../../pipelines/workflows/run-action.ts';
 import { runTriggers } from '../../pipelines/workflows/run-triggers.ts';
 import { operators, readers } from '../access/roles.ts';
 import type { Routes } from '../context.ts';
+import { rowsMax, sendResult, streamedContent, timeoutMsMax } from '../results/answer.ts';
+import { formatOf, mediaTypes } from '../results/formats.ts';
 import { ActionResult, TriggersResult } from './action-schemas.ts';
 import { AsOf, AsOfBody, Count, IdParams, Nullable, parseOptionalTime } from '../schemas.ts';
 
@@ -194,6 +202,8 @@ export const segmentRoutes: Routes = (app, { mallard }) => {
       schema: {
         tags,
         summary: 'Who is, or was, in a segment',
+        description:
+          'JSON is a page. As NDJSON, CSV, Arrow or Parquet (`Accept`) everybody is streamed: contact_id, entered_at.',
         params: IdParams,
         querystring: Type.Object({
           as_of: AsOf,
@@ -201,21 +211,34 @@ export const segmentRoutes: Routes = (app, { mallard }) => {
           after: Type.Optional(Type.String({ description: '`next` of the page before' })),
         }),
         response: {
-          200: Type.Object({
-            members: Type.Array(Type.Object({ contact_id: text, entered_at: text })),
-            next: Nullable(text),
-          }),
+          200: {
+            description: 'the members',
+            content: {
+              [mediaTypes.json]: {
+                schema: Type.Object({
+                  members: Type.Array(Type.Object({ contact_id: text, entered_at: text })),
+                  next: Nullable(text),
+                }),
+              },
+              ...streamedContent,
+            },
+          },
         },
       },
       config: { access: readers },
     },
-    async (request) => {
+    async (request, reply) => {
       const { as_of, limit, after } = request.query;
-      await getSegment(mallard, request.params.id);
-      return segmentMembers(warehouse, request.params.id, {
-        at: parseOptionalTime('as_of', as_of),
-        limit,
-        after,
+      const { segment_id: id } = await getSegment(mallard, request.params.id);
+      const at = parseOptionalTime('as_of', as_of);
+      const format = formatOf(request.headers.accept);
+      if (format === 'json') return segmentMembers(warehouse, id, { at, limit, after });
+      const sql = withLiterals(at ? membersAtQuery(id, at) : membersQuery(id));
+      return sendResult(warehouse, request, reply, {
+        sql,
+        format,
+        rowLimit: rowsMax,
+        timeoutMs: timeoutMsMax,
       });
     },
   );

@@ -1,5 +1,6 @@
 import { toTimestamp } from '../../data/clock.ts';
 import type { Warehouse } from '../../data/owner/warehouse.ts';
+import { literal } from '../load/sql.ts';
 import { canonicalsSql, memberIdsSql } from '../identity/canonicals.ts';
 
 export interface Query {
@@ -68,6 +69,11 @@ export function membersAtQuery(segmentId: string, at: Date): Query {
       where last_change = 'entered' group by contact_id order by contact_id`,
     params: { segment_id: segmentId, at: toTimestamp(at) },
   };
+}
+
+/** A query of members as one text, for what streams SQL without parameters. Its parameters are texts. */
+export function withLiterals({ sql, params }: Query): string {
+  return sql.replaceAll(/\$(\w+)/g, (_, name: string) => literal(String(params[name])));
 }
 
 /**

@@ -1,4 +1,7 @@
-import type { Command } from 'commander';
+import { createWriteStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { Option, type Command } from 'commander';
+import { mediaTypes, type Format } from '../../results/formats.ts';
 import { asOfOf, inSession, wholeNumber, type Cli } from '../cli.ts';
 import { printJson, printLine, printTable, type Row } from '../output.ts';
 import { idOf, parseObject, readObject } from '../objects.ts';
@@ -81,21 +84,38 @@ export function segmentCommands(program: Command, cli: Cli): void {
 
   segments
     .command('members')
-    .description('Who is in a segment')
+    .description('Who is in a segment; with --format everybody, streamed')
     .argument('<segment_id>')
-    .option('--limit <n>', 'at most this many', wholeNumber, 100)
+    .option('--limit <n>', 'of a table or --json: at most this many', wholeNumber, 100)
+    .addOption(
+      new Option('--format <format>', 'how all of them travel').choices([
+        'ndjson',
+        'csv',
+        'arrow',
+        'parquet',
+      ]),
+    )
+    .option('--out <file>', 'write there')
+    .addHelpText('after', '\nExample: mallard segments members at_risk --format csv --out at_risk.csv')
     .action(
-      inSession<{ limit: number }>(async ({ client }, options, id = '') => {
-        const answer = await client.request<{ members: Row[] }>(
-          'GET',
-          `/v1/segments/${encodeURIComponent(id)}/members`,
-          {
+      inSession<{ limit: number; format?: Exclude<Format, 'json'>; out?: string }>(
+        async ({ client }, options, id = '') => {
+          const path = `/v1/segments/${encodeURIComponent(id)}/members`;
+          if (options.format !== undefined || options.out !== undefined) {
+            const answer = await client.stream('GET', path, {
+              headers: { accept: mediaTypes[options.format ?? 'csv'] },
+              query: { as_of: options.asOf },
+            });
+            const target = options.out === undefined ? streams.out : createWriteStream(options.out);
+            return pipeline(answer.body, target, { end: options.out !== undefined });
+          }
+          const answer = await client.request<{ members: Row[] }>('GET', path, {
             query: { limit: options.limit, as_of: options.asOf },
-          },
-        );
-        if (options.json) return printJson(streams, answer.members);
-        printTable(streams, answer.members);
-      }),
+          });
+          if (options.json) return printJson(streams, answer.members);
+          printTable(streams, answer.members);
+        },
+      ),
     );
 
   segments
