@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { parse } from 'yaml';
 import { asOfOf, inSession, wholeNumber, type Cli } from '../cli.ts';
 import { printJson, printLine, printTable, type Row } from '../output.ts';
-import { usage } from '../session.ts';
+import { criteriaArgument, idOf, parseObject, readObject, without } from '../read-object.ts';
+import { segmentListCommands } from './segments-lists.ts';
 
-export function segmentCommands(program: Command, { streams }: Cli): void {
+export function segmentCommands(program: Command, cli: Cli): void {
+  const { streams } = cli;
   const segments = program.command('segments').description('Who fits which criteria');
 
   segments
@@ -56,9 +56,8 @@ export function segmentCommands(program: Command, { streams }: Cli): void {
     )
     .action(
       inSession<{ limit: number }>(async ({ client }, options, file = '') => {
-        const read = /^\s*[{[]/.test(file) ? parseObject(file, 'The criteria') : readObject(file);
         const preview = await client.request<Row>('POST', '/v1/segments/preview', {
-          body: { criteria: read['criteria'] ?? read, limit: options.limit, ...asOfOf(options) },
+          body: { criteria: criteriaArgument(file), limit: options.limit, ...asOfOf(options) },
         });
         printJson(streams, preview);
       }),
@@ -122,38 +121,6 @@ export function segmentCommands(program: Command, { streams }: Cli): void {
         printTable(streams, [answer], ['run_id', 'action', 'dry_run', 'matched', 'acted', 'skipped']);
       }),
     );
-}
 
-/** JSON is YAML too. Throws `bad_usage`. */
-export function readObject(file: string): Row {
-  try {
-    return parseObject(readFileSync(file, 'utf8'), file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-      throw usage(`There is no file ${file}.`, 'Check the path.');
-    throw error;
-  }
-}
-
-function parseObject(text: string, what: string): Row {
-  let value: unknown;
-  try {
-    value = parse(text);
-  } catch {
-    throw usage(`${what} is neither JSON nor YAML.`, 'Correct it.');
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Row;
-  if (Array.isArray(value)) return { criteria: value };
-  throw usage(`${what} is not an object.`, 'Correct it.');
-}
-
-export function idOf(value: Row, field: string, file: string): string {
-  const id = value[field];
-  if (typeof id === 'string' && id !== '') return id;
-  throw usage(`${file} has no ${field}.`, `Add a ${field}.`);
-}
-
-function without(value: Row, field: string): Row {
-  const { [field]: _left, ...rest } = value;
-  return rest;
+  segmentListCommands(segments, cli);
 }
