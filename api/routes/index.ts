@@ -19,6 +19,7 @@ import { publishRoutes } from './publish.ts';
 import { queryRoutes } from './query.ts';
 import { reportRoutes } from './reports.ts';
 import { scoreRoutes } from './scores.ts';
+import { segmentListRoutes } from './segment-lists.ts';
 import { segmentTriggerRoutes } from './segment-triggers.ts';
 import { segmentRoutes } from './segments.ts';
 import { suppressionRoutes } from './suppressions.ts';
@@ -43,6 +44,7 @@ export const resources: readonly Routes[] = [
   whyRoutes,
   fieldRoutes,
   segmentRoutes,
+  segmentListRoutes,
   segmentTriggerRoutes,
   contactRoutes,
   campaignRoutes,

@@ -10,6 +10,7 @@ import {
 } from '../../pipelines/segments/members.ts';
 import { previewSegment } from '../../pipelines/segments/preview.ts';
 import { deleteSegment, saveSegment, segmentVersions } from '../../pipelines/segments/store.ts';
+import { segmentUsers } from '../../pipelines/segments/users.ts';
 import { runSegmentAction } from '../../pipelines/workflows/run-action.ts';
 import { runTriggers } from '../../pipelines/workflows/run-triggers.ts';
 import { operators, readers } from '../access/roles.ts';
@@ -27,19 +28,32 @@ const Criteria = Type.Unknown({
   examples: [{ all: [{ field: 'lifecycle_stage', operator: 'equals', value: 'customer' }] }],
 });
 
-const Segment = Type.Object({
+export const SegmentAnswer = Type.Object({
   segment_id: text,
   title: text,
   description: Nullable(text),
-  kind: Type.Union([Type.Literal('criteria'), Type.Literal('malloy')]),
+  kind: Type.Union([Type.Literal('criteria'), Type.Literal('static'), Type.Literal('malloy')]),
   criteria: Criteria,
-  version: Count('grows with each change of the criteria'),
+  version: Count('grows with each change of the criteria or the list'),
   status: Type.Union([Type.Literal('active'), Type.Literal('archived')]),
   error: Nullable(text),
   member_count: Nullable(Type.Integer()),
   evaluated_as_of: Nullable(text),
   created_at: Nullable(text),
   updated_at: Nullable(text),
+});
+
+const UsedSegment = Type.Object({
+  ...SegmentAnswer.properties,
+  used_by: Type.Object(
+    {
+      campaigns: Type.Array(text),
+      segments: Type.Array(text),
+      triggers: Type.Array(text),
+      workflows: Type.Array(text),
+    },
+    { description: 'ids; it can be archived once these are empty' },
+  ),
 });
 
 const SegmentRun = Type.Object({
@@ -63,7 +77,7 @@ export const segmentRoutes: Routes = (app, { mallard }) => {
         tags,
         summary: 'Saved segments and those of model files',
         querystring: Type.Object({ include_archived: Type.Optional(Type.Boolean()) }),
-        response: { 200: Type.Object({ segments: Type.Array(Segment) }) },
+        response: { 200: Type.Object({ segments: Type.Array(SegmentAnswer) }) },
       },
       config: { access: readers },
     },
@@ -75,10 +89,18 @@ export const segmentRoutes: Routes = (app, { mallard }) => {
   app.get(
     '/v1/segments/:id',
     {
-      schema: { tags, summary: 'One segment', params: IdParams, response: { 200: Segment } },
+      schema: {
+        tags,
+        summary: 'One segment, and who uses it',
+        params: IdParams,
+        response: { 200: UsedSegment },
+      },
       config: { access: readers },
     },
-    (request) => getSegment(mallard, request.params.id),
+    async (request) => ({
+      ...(await getSegment(mallard, request.params.id)),
+      used_by: await warehouse.read((session) => segmentUsers(session, request.params.id)),
+    }),
   );
 
   app.put(
@@ -92,7 +114,7 @@ export const segmentRoutes: Routes = (app, { mallard }) => {
           { title: text, description: Type.Optional(Nullable(text)), criteria: Criteria },
           { additionalProperties: false },
         ),
-        response: { 200: Segment },
+        response: { 200: SegmentAnswer },
       },
       config: { access: operators },
     },
@@ -106,9 +128,9 @@ export const segmentRoutes: Routes = (app, { mallard }) => {
         tags,
         summary: 'Archive a segment',
         description:
-          'Its history stays; its members leave with the next evaluation. Refused while a campaign uses it.',
+          'Its history stays; its members leave with the next evaluation. Refused while a campaign, a segment or an active workflow uses it.',
         params: IdParams,
-        response: { 200: Segment },
+        response: { 200: SegmentAnswer },
       },
       config: { access: operators },
     },

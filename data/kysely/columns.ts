@@ -125,6 +125,9 @@ export const columns = {
   'ops.segment_memberships_open': {
     segment_id: 'varchar not null', contact_id: 'varchar not null', entered_at: 'timestamp not null',
     valid_until: 'timestamp', run_id: 'varchar not null' },
+  'ops.segment_list_changes': {
+    segment_id: 'varchar not null', contact_id: 'varchar not null', change: 'varchar not null',
+    changed_at: 'timestamp not null', version: 'integer not null', recorded_at: 'timestamp not null' },
   'ops.segment_triggers': {
     trigger_id: 'varchar not null', segment_id: 'varchar not null', change: 'varchar not null', action: 'json not null',
     contacts_max: 'integer not null', status: 'varchar not null', since_at: 'timestamp not null', error: 'varchar',

@@ -9,6 +9,7 @@ import * as rights from '../migrations/0005_rights.ts';
 import * as scores from '../migrations/0006_scores.ts';
 import * as modelVersions from '../migrations/0007_model_versions.ts';
 import * as testRuns from '../migrations/0008_test_runs.ts';
+import * as segmentLists from '../migrations/0009_segment_lists.ts';
 import * as segmentTriggers from '../migrations/0010_segment_triggers.ts';
 import { kyselyOn } from './dialect.ts';
 
@@ -25,6 +26,7 @@ export const migrations: Readonly<Record<string, ForwardMigration>> = {
   '0006_scores': scores,
   '0007_model_versions': modelVersions,
   '0008_test_runs': testRuns,
+  '0009_segment_lists': segmentLists,
   '0010_segment_triggers': segmentTriggers,
 };
 

@@ -3,7 +3,7 @@ import type { Session } from '../../data/owner/session.ts';
 import type { Warehouse } from '../../data/owner/warehouse.ts';
 
 /** The one contact an address stands for: a real one before a stub, then the smallest id, so that it is always the same. */
-const contactsByEmailSql = `select email_key, coalesce(min(contact_id) filter (not is_stub), min(contact_id)) as contact_id
+export const contactsByEmailSql = `select email_key, coalesce(min(contact_id) filter (not is_stub), min(contact_id)) as contact_id
   from core.contacts where email_key is not null group by email_key`;
 
 /** Rows that name no contact but an address get the contact with that address, if there is one. */

@@ -131,6 +131,7 @@ export async function peopleOf(
   const ops = [
     'segment_changes',
     'segment_memberships_open',
+    'segment_list_changes',
     'audience',
     'deliveries',
     'action_runs',

@@ -209,6 +209,12 @@ export const registry: Readonly<Record<string, Rule>> = {
     why: 'Who was in a segment when; its counts stay in ops.segment_runs.',
   },
   'ops.segment_memberships_open': { erase: 'rows', lane: 'build', names: contact, why: gone },
+  'ops.segment_list_changes': {
+    erase: 'rows',
+    lane: 'build',
+    names: contact,
+    why: 'Who was on a list when.',
+  },
   'ops.action_runs': {
     erase: 'values',
     lane: 'loads',

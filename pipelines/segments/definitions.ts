@@ -1,10 +1,10 @@
-import { malloyPath } from '../../models/criteria/literal.ts';
 import type { Criteria, SegmentDefinition, SegmentDefinitions } from '../../models/criteria/types.ts';
 import { listSegments } from './listing.ts';
+import { asEvaluated, memberIdsText } from './plan.ts';
 import type { SegmentContext } from './types.ts';
 
 /**
- * What criteria may name: the active segments, saved ones and those of model files.
+ * What criteria may name: the active segments, saved ones, lists, and those of model files.
  * @param changed criteria that are to be saved, in the place of those of their ids
  */
 export async function segmentDefinitions(
@@ -16,10 +16,13 @@ export async function segmentDefinitions(
     context.engine.catalogue(),
   ]);
   const definitions = new Map<string, SegmentDefinition>();
-  for (const { segment_id: id, criteria } of segments) {
-    const source = tagged.find(({ name }) => name === id)?.source;
-    if (criteria) definitions.set(id, { criteria });
-    else if (source !== undefined) definitions.set(id, { members: malloyPath(source) });
+  for (const saved of segments) {
+    const segment = asEvaluated(saved, tagged);
+    if (!segment) continue;
+    definitions.set(
+      segment.id,
+      'criteria' in segment ? { criteria: segment.criteria } : { members: memberIdsText(segment) },
+    );
   }
   for (const [id, criteria] of changed) definitions.set(id, { criteria });
   return definitions;

@@ -8,7 +8,7 @@ import { segmentDefinitions } from './definitions.ts';
 import { applyDiff, type DiffColumn } from './diff.ts';
 import { refuseFanOut } from './fan-out.ts';
 import { listSegments, unknownSegment } from './listing.ts';
-import { planMembership, type EvaluatedSegment, type MembershipPlan } from './plan.ts';
+import { asEvaluated, planMembership, type EvaluatedSegment, type MembershipPlan } from './plan.ts';
 import { memberCountsSql } from './members.ts';
 import { writeErrors, writeRuns, recordedRun } from './runs.ts';
 import type { EvaluationResult, SegmentContext, SegmentEngine, SegmentRun } from './types.ts';
@@ -39,9 +39,9 @@ export async function evaluateSegments(
   const repeated = await warehouse.read((session) => recordedRun(session, runId));
   if (repeated) return repeated;
 
-  const segments = await segmentsToEvaluate(context, options.segmentIds);
   const faults = new Map<string, string>();
   for (let attempt = 1; ; attempt++) {
+    const segments = await segmentsToEvaluate(context, options.segmentIds);
     const asOf = await resolveAsOf(warehouse, options.asOf);
     const built = await warehouse.read(builtAsOf);
     const sound = segments.filter(({ id }) => !faults.has(id));
@@ -55,7 +55,7 @@ export async function evaluateSegments(
     try {
       const result = await warehouse.build.transaction(async (tx) => {
         // The marts may have been swapped since the plan was made: it would read tables that are as of another time.
-        if ((await builtAsOf(tx)) !== built) return undefined;
+        if ((await builtAsOf(tx)) !== built || (await isAnyRenamed(tx, segments))) return undefined;
         const recorded = await recordedRun(tx, runId);
         if (recorded) return recorded;
         if (plan.ownSource !== undefined) await refuseFanOut(tx, plan.sql, plan.ownSource);
@@ -141,20 +141,29 @@ async function segmentsToEvaluate(
   const unknown = ids?.find((id) => !known.has(id));
   if (unknown !== undefined) throw unknownSegment(unknown, [...known]);
   const wanted = ids && new Set(ids);
-  return all.flatMap(({ segment_id: id, version, criteria }): EvaluatedSegment[] => {
-    if (wanted && !wanted.has(id)) return [];
-    if (criteria) return [{ id, version, criteria }];
-    const source = tagged.find(({ name }) => name === id)?.source;
-    return source === undefined ? [] : [{ id, version, source }];
+  return all.flatMap((segment): EvaluatedSegment | [] => {
+    if (wanted && !wanted.has(segment.segment_id)) return [];
+    return asEvaluated(segment, tagged) ?? [];
   });
 }
 
-/** Segments that have members and are no longer active: everybody leaves. */
+/** Whether a saved segment has another id since it was read: its members would be recorded under the old one. */
+async function isAnyRenamed(tx: Session, segments: readonly EvaluatedSegment[]): Promise<boolean> {
+  const saved = segments.filter((segment) => !('source' in segment)).map(({ id }) => id);
+  const gone = await tx.one(
+    `select 1 from (select unnest(from_json($1, '["VARCHAR"]')) as segment_id) anti join ops.segments using (segment_id) limit 1`,
+    [JSON.stringify(saved)],
+  );
+  return gone !== undefined;
+}
+
+/** Segments that have members and are no longer active: everybody leaves. Those saved since the run began are not meant. */
 async function abandoned(tx: Session, active: readonly EvaluatedSegment[]): Promise<DiffColumn[]> {
   const ids = new Set(active.map(({ id }) => id));
   const open = await tx.rows<{ segment_id: string; version: number }>(
     `select segment_id, coalesce(version, 0) as version
-     from (select distinct segment_id from ops.segment_memberships_open) left join ops.segments using (segment_id)`,
+     from (select distinct segment_id from ops.segment_memberships_open) left join ops.segments using (segment_id)
+     where status is distinct from 'active'`,
   );
   return open
     .filter(({ segment_id }) => !ids.has(segment_id))

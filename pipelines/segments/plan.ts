@@ -1,15 +1,26 @@
 import { errorMessage, MallardError } from '../../data/errors.ts';
 import { criteriaCatalogue } from '../../models/criteria/from-catalogue.ts';
-import { malloyPath } from '../../models/criteria/literal.ts';
+import { malloyPath, malloyString } from '../../models/criteria/literal.ts';
 import { membershipQuery } from '../../models/criteria/query.ts';
 import type { Criteria, SegmentDefinitions } from '../../models/criteria/types.ts';
-import type { Catalogue } from '../../models/engine/types.ts';
-import type { SegmentEngine } from './types.ts';
+import type { Catalogue, CatalogueSegment } from '../../models/engine/types.ts';
+import type { Segment, SegmentEngine } from './types.ts';
 
-/** A segment as it is to be evaluated: criteria, or the name of a Malloy source. */
+/** A segment as it is to be evaluated: criteria, the name of a Malloy source, or a list. */
 export type EvaluatedSegment = { id: string; version: number } & (
-  { criteria: Criteria } | { source: string }
+  { criteria: Criteria } | { source: string } | { isList: true }
 );
+
+/** How a segment is evaluated; undefined where its model file is gone. */
+export function asEvaluated(
+  { segment_id: id, version, kind, criteria }: Segment,
+  tagged: readonly CatalogueSegment[],
+): EvaluatedSegment | undefined {
+  if (kind === 'static') return { id, version, isList: true };
+  if (criteria) return { id, version, criteria };
+  const source = tagged.find(({ name }) => name === id)?.source;
+  return source === undefined ? undefined : { id, version, source };
+}
 
 export interface MembershipPlan {
   /** A row per contact of contact_facts: `contact_id`, and a boolean column, never null, for each segment in `columns`. */
@@ -43,15 +54,9 @@ export async function planMembership(
   const columns = new Map([...fields.columns].map(([id, column]) => [id, `f.${column} as ${column}`]));
   const joins: string[] = [];
   for (const segment of segments) {
-    if (!('source' in segment)) continue;
+    if (hasCriteria(segment)) continue;
     try {
-      const { sql } = await engine.compileSql(
-        `run: ${malloyPath(segment.source)} -> { group_by: contact_id }`,
-        {
-          asOf,
-          restricted: false,
-        },
-      );
+      const { sql } = await engine.compileSql(`run: ${memberIdsText(segment)}`, { asOf, restricted: false });
       const alias = `m${joins.length}`;
       joins.push(
         `left join (select distinct contact_id from (${sql})) ${alias} on ${alias}.contact_id = f.contact_id`,
@@ -69,6 +74,13 @@ export async function planMembership(
     errors,
     ownSource: catalogue.contact_source === 'contact_facts' ? undefined : catalogue.contact_source,
   };
+}
+
+/** The Malloy text of a query of who is in a segment that has no criteria: contact_id. */
+export function memberIdsText(segment: Exclude<EvaluatedSegment, CriteriaSegment>): string {
+  return 'source' in segment
+    ? `${malloyPath(segment.source)} -> { group_by: contact_id }`
+    : `segment_lists -> { where: segment_id = ${malloyString(segment.id)} group_by: contact_id }`;
 }
 
 type CriteriaSegment = { id: string; version: number; criteria: Criteria };

@@ -9,6 +9,7 @@ import type { Criteria } from '../../models/criteria/types.ts';
 import { segmentDefinitions } from './definitions.ts';
 import { getSegment } from './listing.ts';
 import type { Segment, SegmentContext, SegmentVersion } from './types.ts';
+import { describeUsers, segmentUsers } from './users.ts';
 import { accountZone } from './zone.ts';
 
 export interface SegmentInput {
@@ -23,34 +24,27 @@ export interface SegmentInput {
 /**
  * Creates or changes a segment; an archived one becomes active again. The version counts up, and the definition is kept,
  * where the criteria changed. Members change with the next evaluation.
- * @throws `criteria_invalid`; `bad_request` (id or title); `conflict` where a Malloy segment has the id
+ * @throws `criteria_invalid`; `bad_request` (id or title); `conflict` where a Malloy segment or a list has the id
  */
 export async function saveSegment(context: SegmentContext, input: SegmentInput): Promise<Segment> {
-  const { warehouse, engine } = context;
+  const { warehouse } = context;
   const { segment_id: id, title } = input;
   checkName(id, title);
-  const catalogue = await engine.catalogue();
-  if (catalogue.segments.some(({ name }) => name === id)) {
-    throw new MallardError('conflict', `${id} is a Malloy segment, defined in a model file.`, {
-      fields: { segment_id: id },
-      remedy: 'Save it under another id, or edit the file.',
-    });
-  }
-  const criteria = parseCriteria(input.criteria);
-  const zone = accountZone(warehouse);
-  compileCriteria(criteria, {
-    catalogue: criteriaCatalogue(catalogue),
-    zone,
-    scans: new BehaviourScans(zone),
-    segments: await segmentDefinitions(context, new Map([[id, criteria]])),
-  });
+  await refuseMalloyId(context, id);
+  const criteria = await readCriteria(context, input.criteria, id);
 
   await warehouse.ledger.transaction(async (tx) => {
     const at = toTimestamp(warehouse.clock.now());
-    const before = await tx.one<{ version: number; criteria: Criteria | null }>(
-      'select version, criteria from ops.segments where segment_id = $1',
+    const before = await tx.one<{ version: number; kind: string; criteria: Criteria | null }>(
+      'select version, kind, criteria from ops.segments where segment_id = $1',
       [id],
     );
+    if (before?.kind === 'static') {
+      throw new MallardError('conflict', `${id} is a list, which has no criteria.`, {
+        fields: { segment_id: id },
+        remedy: 'Save the criteria under another id, or change the list.',
+      });
+    }
     const isChanged = before === undefined || !isDeepStrictEqual(before.criteria, criteria);
     const version = (before?.version ?? 0) + (isChanged ? 1 : 0);
     const json = JSON.stringify(criteria);
@@ -81,7 +75,7 @@ export async function saveSegment(context: SegmentContext, input: SegmentInput):
 
 /**
  * Archives a segment: its definition and history stay, its members leave with the next evaluation.
- * @throws `not_found`; `conflict` where it is a Malloy segment, or in use, naming the campaigns
+ * @throws `not_found`; `conflict` where it is a Malloy segment, or in use, naming the users
  */
 export async function deleteSegment(context: SegmentContext, id: string): Promise<void> {
   const segment = await getSegment(context, id);
@@ -93,17 +87,11 @@ export async function deleteSegment(context: SegmentContext, id: string): Promis
   }
   const { warehouse } = context;
   await warehouse.ledger.transaction(async (tx) => {
-    const users = await tx.rows<{ campaign_id: string }>(
-      `select campaign_id from ops.campaigns
-       where list_contains(from_json(definition->'$.segment_ids', '["VARCHAR"]'), $1)
-          or list_contains(from_json(definition->'$.exclude_segment_ids', '["VARCHAR"]'), $1)
-       order by campaign_id`,
-      [id],
-    );
-    if (users.length > 0) {
-      const campaigns = users.map(({ campaign_id }) => campaign_id);
-      throw new MallardError('conflict', `${id} is used by the campaigns ${campaigns.join(', ')}.`, {
-        fields: { segment_id: id, campaigns },
+    const users = await segmentUsers(tx, id);
+    const who = describeUsers(users);
+    if (who !== undefined) {
+      throw new MallardError('conflict', `${id} is used by ${who}.`, {
+        fields: { segment_id: id, ...users },
         remedy: 'Take it out of them first.',
       });
     }
@@ -126,7 +114,34 @@ export async function segmentVersions(context: SegmentContext, id: string): Prom
   );
 }
 
-function checkName(id: string, title: string): void {
+/**
+ * Criteria from outside that fit the catalogue, and name segments that there are. Throws `criteria_invalid`.
+ * @param id the segment that they are to be of: it may not name itself, by a circle neither
+ */
+export async function readCriteria(context: SegmentContext, input: unknown, id?: string): Promise<Criteria> {
+  const criteria = parseCriteria(input);
+  const zone = accountZone(context.warehouse);
+  compileCriteria(criteria, {
+    catalogue: criteriaCatalogue(await context.engine.catalogue()),
+    zone,
+    scans: new BehaviourScans(zone),
+    segments: await segmentDefinitions(context, new Map(id === undefined ? [] : [[id, criteria]])),
+  });
+  return criteria;
+}
+
+/** Throws `conflict` where a model file has the id. */
+export async function refuseMalloyId({ engine }: SegmentContext, id: string): Promise<void> {
+  const { segments } = await engine.catalogue();
+  if (!segments.some(({ name }) => name === id)) return;
+  throw new MallardError('conflict', `${id} is a Malloy segment, defined in a model file.`, {
+    fields: { segment_id: id },
+    remedy: 'Save it under another id, or edit the file.',
+  });
+}
+
+/** Throws `bad_request`. */
+export function checkName(id: string, title: string): void {
   if (!/^[a-z][a-z0-9_-]{0,63}$/.test(id)) {
     throw new MallardError('bad_request', `'${id}' is not a segment id.`, {
       fields: { field: 'segment_id' },

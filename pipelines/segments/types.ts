@@ -15,11 +15,14 @@ export interface Segment {
   segment_id: string;
   title: string;
   description: string | null;
-  /** `criteria`: saved here. `malloy`: a source tagged `#(segment)` in a model file. */
-  kind: 'criteria' | 'malloy';
-  /** Null where the definition is Malloy. */
+  /**
+   * `criteria`: saved here. `static`: a list, as it was frozen or last changed. `malloy`: a source tagged `#(segment)` in a
+   * model file. A segment keeps its kind.
+   */
+  kind: 'criteria' | 'static' | 'malloy';
+  /** Null where the definition is a list or Malloy. */
   criteria: Criteria | null;
-  /** Counts up with each change of the criteria; 0 for Malloy ones, whose history is the file's. */
+  /** Counts up with each change of the criteria or the list; 0 for Malloy ones, whose history is the file's. */
   version: number;
   /** Archived segments are kept for their history and have no members. */
   status: 'active' | 'archived';

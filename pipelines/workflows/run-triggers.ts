@@ -132,7 +132,7 @@ async function pendingRuns(
      select c.run_id, count(distinct c.contact_id)::int as contacts, max(c.recorded_at)::varchar as recorded_at
      from changed c left join (
        select run_id, ${canonicalOf('r.contact_id')} as contact_id from ops.action_runs r
-       where segment_id = $segment_id and starts_with(run_id, $prefix)) d
+       where starts_with(run_id, $prefix)) d
        on d.run_id = $prefix || c.run_id and d.contact_id = c.contact_id
      group by c.run_id having $is_rehearsal or count(*) filter (d.contact_id is null) > 0 order by min(position)`,
     {

@@ -4,7 +4,7 @@ import { asOfOf, inSession, wholeNumber, type Cli } from '../cli.ts';
 import { byOption, definedOnly } from './consent.ts';
 import { note, printJson, printLine, printTable, type Row, type Streams } from '../output.ts';
 import { usage, type GlobalOptions } from '../session.ts';
-import { idOf, readObject } from '../objects.ts';
+import { idOf, readObject } from '../read-object.ts';
 
 export function campaignCommands(program: Command, { streams }: Cli): void {
   const campaigns = program.command('campaigns').description('Plan, launch and follow mailings');

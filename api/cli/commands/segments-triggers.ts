@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { inSession, isoTime, wholeNumber, type Cli } from '../cli.ts';
 import { note, printJson, printLine, printTable, type Row } from '../output.ts';
-import { parseObject } from '../objects.ts';
+import { parseObject } from '../read-object.ts';
 
 interface Ran {
   runs: Row[];

@@ -4,7 +4,8 @@ import { Option, type Command } from 'commander';
 import { mediaTypes, type Format } from '../../results/formats.ts';
 import { asOfOf, inSession, wholeNumber, type Cli } from '../cli.ts';
 import { printJson, printLine, printTable, type Row } from '../output.ts';
-import { idOf, parseObject, readObject } from '../objects.ts';
+import { criteriaArgument, idOf, parseObject, readObject, without } from '../read-object.ts';
+import { segmentListCommands } from './segments-lists.ts';
 import { segmentTriggerCommands } from './segments-triggers.ts';
 
 export function segmentCommands(program: Command, cli: Cli): void {
@@ -60,9 +61,8 @@ export function segmentCommands(program: Command, cli: Cli): void {
     )
     .action(
       inSession<{ limit: number }>(async ({ client }, options, file = '') => {
-        const read = /^\s*[{[]/.test(file) ? parseObject(file, 'The criteria') : readObject(file);
         const preview = await client.request<Row>('POST', '/v1/segments/preview', {
-          body: { criteria: read['criteria'] ?? read, limit: options.limit, ...asOfOf(options) },
+          body: { criteria: criteriaArgument(file), limit: options.limit, ...asOfOf(options) },
         });
         printJson(streams, preview);
       }),
@@ -143,9 +143,6 @@ export function segmentCommands(program: Command, cli: Cli): void {
         printTable(streams, [answer], ['run_id', 'action', 'dry_run', 'matched', 'acted', 'skipped']);
       }),
     );
-}
 
-function without(value: Row, field: string): Row {
-  const { [field]: _left, ...rest } = value;
-  return rest;
+  segmentListCommands(segments, cli);
 }

@@ -64,6 +64,7 @@ test('the snapshot has core, its history, marts and memberships, and neither tok
       'ops.campaigns',
       'ops.mart_builds',
       'ops.segment_changes',
+      'ops.segment_list_changes',
       'ops.segment_memberships_open',
       'ops.segment_runs',
     ],

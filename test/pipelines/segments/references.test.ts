@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Criteria } from '../../../models/criteria/types.ts';
 import { evaluateSegments } from '../../../pipelines/segments/evaluate.ts';
+import { changeList } from '../../../pipelines/segments/lists.ts';
 import { segmentMembers } from '../../../pipelines/segments/members.ts';
 import { previewSegment } from '../../../pipelines/segments/preview.ts';
 import { saveSegment } from '../../../pipelines/segments/store.ts';
@@ -58,6 +59,19 @@ test('segments of segments are evaluated together, and follow what they name', a
   await save('leads', stage('customer'));
   await evaluateSegments(warehouse, engine);
   expect(await membersOf(fixture, 'others')).toEqual(['bob', 'cyd']);
+});
+
+test('criteria may name a list', async () => {
+  const fixture = await openPeople();
+  const { context } = fixture;
+  await changeList(context, { segment_id: 'picked', title: 'Picked', contact_ids: ['ada', 'cyd'] });
+  await saveSegment(context, {
+    segment_id: 'picked_leads',
+    title: 'Picked leads',
+    criteria: { all: [{ segment: 'picked' }, stage('lead')] },
+  });
+  await evaluateSegments(fixture.warehouse, fixture.engine);
+  expect(await membersOf(fixture, 'picked_leads')).toEqual(['cyd']);
 });
 
 test('a circle and an unknown segment are refused when saving; a preview may name saved ones', async () => {

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { expect, onTestFinished, test } from 'vitest';
 import { evaluateSegments } from '../../../pipelines/segments/evaluate.ts';
-import { saveSegment } from '../../../pipelines/segments/store.ts';
+import { renameSegment } from '../../../pipelines/segments/rename.ts';
+import { deleteSegment, saveSegment } from '../../../pipelines/segments/store.ts';
 import { runSegmentAction } from '../../../pipelines/workflows/run-action.ts';
 import { runTriggers } from '../../../pipelines/workflows/run-triggers.ts';
 import { deleteTrigger, listTriggers, saveTrigger } from '../../../pipelines/workflows/triggers.ts';
@@ -279,4 +280,25 @@ test('a list is one CSV file a run, the same when it is repeated', async () => {
     skipped_by_reason: { already_done: 2 },
   });
   expect(readdirSync(folder)).toEqual([file]);
+});
+
+test('a renamed segment keeps its triggers, and nobody is acted on again', async () => {
+  const fixture = await openCustomers({ ada: 'lead', bob: 'lead' });
+  const { context } = fixture;
+  fixture.clock.set('2026-11-02T07:00:00Z');
+  await saveTrigger(context, {
+    trigger_id: 'welcome',
+    segment_id: 'customers',
+    change: 'entered',
+    action: task,
+  });
+  await setStage(fixture, 'ada', 'customer');
+  await evaluateOn(fixture, '2026-11-03T06:00:00Z');
+  await runTriggers(context);
+  await renameSegment(context, 'customers', { segment_id: 'clients' });
+  expect(await runTriggers(context)).toEqual({ runs: [], errors: [] });
+  await setStage(fixture, 'bob', 'customer');
+  await evaluateOn(fixture, '2026-11-04T06:00:00Z');
+  expect((await runTriggers(context)).runs).toMatchObject([{ segment_id: 'clients', matched: 1, acted: 1 }]);
+  await expect(deleteSegment(context, 'clients')).rejects.toThrow(/used by the triggers welcome/);
 });

@@ -3,6 +3,12 @@ import { parse } from 'yaml';
 import type { Row } from './output.ts';
 import { usage } from './session.ts';
 
+/** Criteria as an argument: JSON itself, or a JSON or YAML file with them, alone or beside other fields. Throws `bad_usage`. */
+export function criteriaArgument(argument: string): unknown {
+  const read = /^\s*[{[]/.test(argument) ? parseObject(argument, 'The criteria') : readObject(argument);
+  return read['criteria'] ?? read;
+}
+
 /** JSON is YAML too. Throws `bad_usage`. */
 export function readObject(file: string): Row {
   try {
@@ -14,7 +20,7 @@ export function readObject(file: string): Row {
   }
 }
 
-/** JSON, or YAML. Throws `bad_usage`. */
+/** JSON or YAML text. Throws `bad_usage` naming what it is. */
 export function parseObject(text: string, what: string): Row {
   let value: unknown;
   try {
@@ -31,4 +37,9 @@ export function idOf(value: Row, field: string, file: string): string {
   const id = value[field];
   if (typeof id === 'string' && id !== '') return id;
   throw usage(`${file} has no ${field}.`, `Add a ${field}.`);
+}
+
+export function without(value: Row, field: string): Row {
+  const { [field]: _left, ...rest } = value;
+  return rest;
 }
