@@ -64,6 +64,8 @@ export interface CriteriaCatalogue {
 export interface CriteriaField {
   path: string;
   type: FieldType;
+  /** What it means; for editors. */
+  doc?: string;
 }
 
 export interface EventSource {
