@@ -53,8 +53,8 @@ function definitionsOf({ name, fields, measures }: EventSource): Json {
 /** The alternatives of the tree's own schema, those that name something of the catalogue once per type. */
 function alternatives(catalogue: CriteriaCatalogue): Json[] {
   return treeAlternatives().flatMap((alternative) => {
-    if (names(alternative, 'field')) return fieldConditions('fields', catalogue.fields);
-    if (names(alternative, 'measure')) return behaviours(catalogue, alternative);
+    if (hasProperty(alternative, 'field')) return fieldConditions('fields', catalogue.fields);
+    if (hasProperty(alternative, 'measure')) return behaviours(catalogue, alternative);
     return [withRefs(alternative, 'criteria')];
   });
 }
@@ -62,7 +62,7 @@ function alternatives(catalogue: CriteriaCatalogue): Json[] {
 /** `all`, `any` and `not` of other conditions: all that may stand around the conditions of a `where`. */
 function combinators(target: string): Json[] {
   return treeAlternatives()
-    .filter((alternative) => ['all', 'any', 'not'].some((key) => names(alternative, key)))
+    .filter((alternative) => ['all', 'any', 'not'].some((key) => hasProperty(alternative, key)))
     .map((alternative) => withRefs(alternative, target));
 }
 
@@ -144,7 +144,7 @@ function treeAlternatives(): Json[] {
   return anyOf;
 }
 
-function names(alternative: Json, property: string): boolean {
+function hasProperty(alternative: Json, property: string): boolean {
   return property in propertiesOf(alternative);
 }
 

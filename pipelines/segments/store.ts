@@ -132,6 +132,7 @@ export async function usedSegments(session: Session, ids: readonly string[]): Pr
 
 /** In the caller's transaction on the ledger lane. */
 export async function archiveSegments(tx: Session, ids: readonly string[], at: string): Promise<void> {
+  if (ids.length === 0) return;
   await tx.run(
     `update ops.segments set status = 'archived', updated_at = $2::timestamp
      where segment_id in (select unnest(from_json($1, '["VARCHAR"]')))`,

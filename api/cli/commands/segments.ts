@@ -4,8 +4,10 @@ import { parse } from 'yaml';
 import { asOfOf, inSession, wholeNumber, type Cli } from '../cli.ts';
 import { printJson, printLine, printTable, type Row } from '../output.ts';
 import { usage } from '../session.ts';
+import { segmentFileCommands } from './segments-files.ts';
 
-export function segmentCommands(program: Command, { streams }: Cli): void {
+export function segmentCommands(program: Command, cli: Cli): void {
+  const { streams } = cli;
   const segments = program.command('segments').description('Who fits which criteria');
 
   segments
@@ -122,6 +124,8 @@ export function segmentCommands(program: Command, { streams }: Cli): void {
         printTable(streams, [answer], ['run_id', 'action', 'dry_run', 'matched', 'acted', 'skipped']);
       }),
     );
+
+  segmentFileCommands(segments, cli);
 }
 
 /** JSON is YAML too. Throws `bad_usage`. */
