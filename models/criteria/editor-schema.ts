@@ -68,14 +68,14 @@ function combinators(target: string): Json[] {
 
 /** Conditions on the fields whose names are the definitions `<group>_<type>`. */
 function fieldConditions(group: string, fields: readonly CriteriaField[], optional: Json = {}): Json[] {
-  return typesOf(fields).flatMap((type) => comparisons(type, { field: ref(`${group}_${type}`) }, optional));
+  return typesOf(fields).map((type) => comparison(type, { field: ref(`${group}_${type}`) }, optional));
 }
 
 function behaviours({ sources }: CriteriaCatalogue, alternative: Json): Json[] {
   const { measure: _measure, operator: _operator, value: _value, ...optional } = propertiesOf(alternative);
   return sources.flatMap(({ name, measures }) =>
-    typesOf(measures).flatMap((type) =>
-      comparisons(
+    typesOf(measures).map((type) =>
+      comparison(
         type,
         { measure: ref(`measures_of_${name}_${type}`) },
         { ...optional, where: ref(`where_${name}`) },
@@ -84,23 +84,32 @@ function behaviours({ sources }: CriteriaCatalogue, alternative: Json): Json[] {
   );
 }
 
-/** A condition on something of a type: one alternative for each shape of value, with the operators that take it. */
-function comparisons(type: FieldType, subject: Json, optional: Json): Json[] {
+/**
+ * A condition on something of a type. What its value is depends on the operator, by `if` and `then`: with an alternative for
+ * each shape of value, yaml-language-server offers only `is_set` and `is_not_set` as long as there is no value yet.
+ */
+function comparison(type: FieldType, subject: Json, optional: Json): Json {
   const shaped = operatorNames.flatMap((name) => {
     const operator = operatorFor(type, name);
     return operator === undefined ? [] : [{ name, shape: shapeOf(operator) }];
   });
-  return [...new Set(shaped.map(({ shape }) => shape))].map((shape) => ({
+  const shapes = [...new Set(shaped.map(({ shape }) => shape))];
+  return {
     type: 'object',
     additionalProperties: false,
-    required: [...Object.keys(subject), 'operator', ...(shape === 'none' ? [] : ['value'])],
-    properties: {
-      ...subject,
-      ...optional,
-      operator: { enum: shaped.filter((each) => each.shape === shape).map(({ name }) => name) },
-      ...(shape === 'none' ? {} : { value: valueSchema(type, shape) }),
-    },
-  }));
+    required: [...Object.keys(subject), 'operator'],
+    properties: { ...subject, ...optional, operator: { enum: shaped.map(({ name }) => name) }, value: {} },
+    allOf: shapes.map((shape) => {
+      const names = shaped.filter((each) => each.shape === shape).map(({ name }) => name);
+      return {
+        if: { required: ['operator'], properties: { operator: { enum: names } } },
+        then:
+          shape === 'none'
+            ? { properties: { value: false } }
+            : { required: ['value'], properties: { value: valueSchema(type, shape) } },
+      };
+    }),
+  };
 }
 
 function valueSchema(type: FieldType, shape: Exclude<ValueShape, 'none'>): Json {
