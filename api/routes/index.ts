@@ -19,6 +19,7 @@ import { publishRoutes } from './publish.ts';
 import { queryRoutes } from './query.ts';
 import { reportRoutes } from './reports.ts';
 import { scoreRoutes } from './scores.ts';
+import { segmentDefinitionRoutes } from './segment-definitions.ts';
 import { segmentListRoutes } from './segment-lists.ts';
 import { segmentTriggerRoutes } from './segment-triggers.ts';
 import { segmentRoutes } from './segments.ts';
@@ -44,6 +45,7 @@ export const resources: readonly Routes[] = [
   whyRoutes,
   fieldRoutes,
   segmentRoutes,
+  segmentDefinitionRoutes,
   segmentListRoutes,
   segmentTriggerRoutes,
   contactRoutes,

@@ -18,7 +18,7 @@ export function criteriaCatalogue(catalogue: Catalogue): CriteriaCatalogue {
     if (!timeField || (timeField.type !== 'timestamp' && timeField.type !== 'date')) return [];
     const measures = catalogue.measures
       .filter((measure) => measure.source === source.name)
-      .map(({ name, type }) => ({ path: name, type }));
+      .map(({ name, type, doc }) => ({ path: name, type, ...(doc === undefined ? {} : { doc }) }));
     return [{ name: source.name, contactField: 'contact_id', timeField, fields: source.fields, measures }];
   });
   return {

@@ -105,6 +105,8 @@ export type SegmentDefinitions = ReadonlyMap<string, SegmentDefinition>;
 export interface CriteriaField {
   path: string;
   type: FieldType;
+  /** What it means; for editors. */
+  doc?: string;
 }
 
 export interface EventSource {

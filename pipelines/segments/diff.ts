@@ -43,10 +43,9 @@ export async function applyDiff(
   columns: readonly DiffColumn[],
   { runId, asOf, at }: DiffStamp,
 ): Promise<Moves[]> {
-  const words = Array.from({ length: Math.ceil(columns.length / bitsPerWord) }, (_, word) => word);
-  await createBits(tx, columns, words);
-  // Where nobody ever was merged, as in most of the first builds, nothing is looked up.
-  const anyMerged = (await tx.one('select 1 from core.contact_canonicals limit 1')) !== undefined;
+  const words = wordsOf(columns);
+  await tx.run(`create or replace temp table segment_bits as ${bitsSql(words)}`, [bitsJson(columns)]);
+  const anyMerged = await wasAnyMerged(tx);
   await tx.run(
     `create or replace temp table segment_moves as ${movesSql(evaluationSql, columns, words, anyMerged)}`,
   );
@@ -67,6 +66,27 @@ export async function applyDiff(
   for (const table of ['segment_bits', 'segment_moves', 'segment_move_pairs'])
     await tx.run(`drop table temp.${table}`);
   return moves;
+}
+
+/**
+ * What `applyDiff` would move, counted in one SELECT that writes nothing. Segments without a move are absent.
+ * @param columns at least one
+ */
+export async function countMoves(
+  session: Session,
+  evaluationSql: string,
+  columns: readonly DiffColumn[],
+): Promise<Moves[]> {
+  const words = wordsOf(columns);
+  return session.rows<Moves>(
+    `with segment_bits as materialized (${bitsSql(words)}),
+       segment_moves as materialized (${movesSql(evaluationSql, columns, words, await wasAnyMerged(session))})
+     select segment_id, count(*) filter (is_entry)::int as entered_count, count(*) filter (not is_entry)::int as left_count
+     from (select b.segment_id, true as is_entry from ${pairs('e', words)}
+       union all select b.segment_id, false from ${pairs('l', words)})
+     group by segment_id`,
+    [bitsJson(columns)],
+  );
 }
 
 /**
@@ -100,22 +120,28 @@ async function writeMoves(
   }
 }
 
-/** `segment_bits (segment_id, version, b0, b1, …)`: the bit of each segment, in the word that has it. */
-async function createBits(
-  tx: Session,
-  columns: readonly DiffColumn[],
-  words: readonly number[],
-): Promise<void> {
+function wordsOf(columns: readonly DiffColumn[]): number[] {
+  return Array.from({ length: Math.ceil(columns.length / bitsPerWord) }, (_, word) => word);
+}
+
+/** Where nobody ever was merged, as in most of the first builds, nothing is looked up. */
+async function wasAnyMerged(session: Session): Promise<boolean> {
+  return (await session.one('select 1 from core.contact_canonicals limit 1')) !== undefined;
+}
+
+/** `(segment_id, version, b0, b1, …)` of the segments in `$1`: the bit of each, in the word that has it. */
+function bitsSql(words: readonly number[]): string {
   const bits = words.map(
     (word) =>
       `case when position // ${bitsPerWord} = ${word} then 1::bigint << (position % ${bitsPerWord}) else 0 end as b${word}`,
   );
-  const segments = columns.map(({ segment_id, version }, position) => ({ segment_id, version, position }));
-  await tx.run(
-    `create or replace temp table segment_bits as
-     select segment_id, version, ${bits.join(', ')}
-     from (select unnest(from_json($1, '[{"segment_id": "VARCHAR", "version": "INTEGER", "position": "INTEGER"}]'), recursive := true))`,
-    [JSON.stringify(segments)],
+  return `select segment_id, version, ${bits.join(', ')}
+     from (select unnest(from_json($1, '[{"segment_id": "VARCHAR", "version": "INTEGER", "position": "INTEGER"}]'), recursive := true))`;
+}
+
+function bitsJson(columns: readonly DiffColumn[]): string {
+  return JSON.stringify(
+    columns.map(({ segment_id, version }, position) => ({ segment_id, version, position })),
   );
 }
 

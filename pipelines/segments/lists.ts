@@ -8,7 +8,7 @@ import { checkTarget, writeDefinition } from './list-definition.ts';
 import { sourceOf, type ListRequest } from './list-input.ts';
 import { moveList, type ListMoves } from './list-moves.ts';
 import { getSegment } from './listing.ts';
-import { checkName, refuseMalloyId } from './store.ts';
+import { checkId, checkTitle, refuseTagged } from './store.ts';
 import type { Segment, SegmentContext } from './types.ts';
 
 export interface ListChange extends Omit<ListMoves, 'version'> {
@@ -39,9 +39,10 @@ const unknownMax = 100;
 export async function changeList(context: SegmentContext, request: ListRequest): Promise<ListChange> {
   const { warehouse } = context;
   const { segment_id: id, mode = 'create' } = request;
-  checkName(id, request.title ?? id);
+  checkId(id);
+  checkTitle(request.title ?? id);
   const source = sourceOf(request);
-  await refuseMalloyId(context, id);
+  refuseTagged(await context.engine.catalogue(), id);
   await checkTarget(context, request, mode);
   for (;;) {
     const built = await warehouse.read(builtAsOf);

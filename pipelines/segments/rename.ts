@@ -4,7 +4,7 @@ import { MallardError } from '../../data/errors.ts';
 import type { Session } from '../../data/owner/session.ts';
 import { getSegment } from './listing.ts';
 import { replaceSegmentIds } from './named-segments.ts';
-import { checkName, refuseMalloyId } from './store.ts';
+import { checkId, checkTitle, refuseTagged } from './store.ts';
 import type { Segment, SegmentContext } from './types.ts';
 
 export interface Renaming {
@@ -55,7 +55,8 @@ export async function renameSegment(
       remedy: 'Change its #(segment) tag in the model file.',
     });
   }
-  checkName(newId, title ?? segment.title);
+  checkId(newId);
+  checkTitle(title ?? segment.title);
   const describe = async (tx: Session) => {
     const changed = await tx.run(
       `update ops.segments set title = coalesce($2, title), description = case when $3 then $4 else description end,
@@ -67,7 +68,7 @@ export async function renameSegment(
   if (newId === id) {
     await warehouse.ledger.transaction(describe);
   } else {
-    await refuseMalloyId(context, newId);
+    refuseTagged(await context.engine.catalogue(), newId);
     await warehouse.build.exclusive(() =>
       warehouse.ledger.transaction(async (tx) => {
         await describe(tx);

@@ -7,6 +7,7 @@ import { printJson, printLine, printTable, type Row } from '../output.ts';
 import { criteriaArgument, idOf, parseObject, readObject, without } from '../read-object.ts';
 import { segmentListCommands } from './segments-lists.ts';
 import { segmentTriggerCommands } from './segments-triggers.ts';
+import { segmentFileCommands } from './segments-files.ts';
 
 export function segmentCommands(program: Command, cli: Cli): void {
   const { streams } = cli;
@@ -145,4 +146,5 @@ export function segmentCommands(program: Command, cli: Cli): void {
     );
 
   segmentListCommands(segments, cli);
+  segmentFileCommands(segments, cli);
 }
