@@ -37,8 +37,8 @@ const naming = [
  *
  * A new id takes along definitions, runs, changes and open memberships, and every definition that names the old one, in one
  * transaction. These tables are the build's and the ledger's: both lanes are held meanwhile, the build first, so that no
- * transaction of the other is open whose changes could vanish. The ledger waits for as long as the segment's history takes: 0.1 s for
- * 500,000 changes.
+ * transaction of the other is open whose changes could vanish. The ledger waits as long as the update takes: some tenths of
+ * a second where the segment has 500,000 changes.
  *
  * @throws `bad_request` (id or title); `not_found`; `conflict` where it is a Malloy segment, or the new id is or was another's
  */
