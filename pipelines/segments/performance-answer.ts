@@ -1,0 +1,97 @@
+import { rateRatio, type GroupRate } from '../../models/statistics/rate-ratio.ts';
+import { figures, spans, type Amount, type FigureDefinition } from './performance-figures.ts';
+import type { AmountRow } from './performance-sql.ts';
+
+/** value = numerator ÷ denominator, times `per_days` of the figure where it has that; null where the denominator is 0. */
+export interface Rate {
+  value: number | null;
+  numerator: number;
+  /** Messages, or days of contacts. */
+  denominator: number;
+  /** How many persons the numerator comes from. */
+  contacts: number;
+}
+
+export interface ComparedRate extends Rate {
+  /** The members' value ÷ this one, and its 95 % interval: models/statistics/rate-ratio.ts. */
+  ratio: number | null;
+  /** Null, both, where one of the groups has fewer than five persons with any. */
+  ratio_low: number | null;
+  ratio_high: number | null;
+}
+
+export interface SegmentFigure extends FigureDefinition {
+  members: Rate;
+  base: ComparedRate;
+  /** Null where nobody can just miss the segment: `just_missed_reason`. */
+  just_missed: ComparedRate | null;
+}
+
+/** How many persons were ever in the group in the range, and for how many days in all. */
+export interface GroupSize {
+  contacts: number;
+  contact_days: number;
+}
+
+export interface SegmentAnswer {
+  members: GroupSize;
+  base: GroupSize;
+  just_missed: GroupSize | null;
+  just_missed_reason: string | null;
+  figures: SegmentFigure[];
+}
+
+const microsecondsPerDay = 86_400_000_000;
+
+/** Rows of the query by segment, group and amount. */
+export type GroupedAmounts = ReadonlyMap<string, AmountRow>;
+type Group = AmountRow['group_name'];
+
+const keyOf = (segmentId: string, group: Group, amount: Amount) => `${segmentId}/${group}/${amount}`;
+
+export function groupedAmounts(rows: readonly AmountRow[]): GroupedAmounts {
+  return new Map(rows.map((row) => [keyOf(row.segment_id, row.group_name, row.amount), row]));
+}
+
+/** @param reason why nobody can just miss the segment; null where somebody can */
+export function segmentAnswer(id: string, amounts: GroupedAmounts, reason: string | null): SegmentAnswer {
+  const total = (group: Group, amount: Amount) => {
+    const value = Number(amounts.get(keyOf(id, group, amount))?.total ?? 0);
+    return spans.has(amount) ? value / microsecondsPerDay : value;
+  };
+  const sizeOf = (group: Group): GroupSize => ({
+    contacts: Number(amounts.get(keyOf(id, group, 'contact_days'))?.persons ?? 0),
+    contact_days: total(group, 'contact_days'),
+  });
+  const rateOf = (group: Group, { numerator, denominator, per_days }: FigureDefinition): Rate => {
+    const [above, below] = [total(group, numerator), total(group, denominator)];
+    return {
+      value: below === 0 ? null : (above / below) * (per_days ?? 1),
+      numerator: above,
+      denominator: below,
+      contacts: Number(amounts.get(keyOf(id, group, numerator))?.persons ?? 0),
+    };
+  };
+  const groupRate = (group: Group, { numerator, denominator }: FigureDefinition): GroupRate => ({
+    total: total(group, numerator),
+    squares: amounts.get(keyOf(id, group, numerator))?.squares ?? 0,
+    persons: Number(amounts.get(keyOf(id, group, numerator))?.persons ?? 0),
+    exposure: total(group, denominator),
+  });
+  const compared = (group: Group, figure: FigureDefinition): ComparedRate => {
+    const { ratio, low, high } = rateRatio(groupRate('members', figure), groupRate(group, figure));
+    return { ...rateOf(group, figure), ratio, ratio_low: low, ratio_high: high };
+  };
+  return {
+    members: sizeOf('members'),
+    base: sizeOf('base'),
+    just_missed: reason === null ? sizeOf('just_missed') : null,
+    just_missed_reason: reason,
+    figures: figures.map((figure) => ({
+      ...figure,
+      members: rateOf('members', figure),
+      base: compared('base', figure),
+      just_missed: reason === null ? compared('just_missed', figure) : null,
+    })),
+  };
+}
