@@ -63,24 +63,15 @@ export function segmentAnswer(id: string, amounts: GroupedAmounts, reason: strin
     contacts: Number(amounts.get(keyOf(id, group, 'contact_days'))?.persons ?? 0),
     contact_days: total(group, 'contact_days'),
   });
-  const rateOf = (group: Group, { numerator, denominator, per_days }: FigureDefinition): Rate => {
-    const [above, below] = [total(group, numerator), total(group, denominator)];
-    return {
-      value: below === 0 ? null : (above / below) * (per_days ?? 1),
-      numerator: above,
-      denominator: below,
-      contacts: Number(amounts.get(keyOf(id, group, numerator))?.persons ?? 0),
-    };
-  };
-  const groupRate = (group: Group, { numerator, denominator }: FigureDefinition): GroupRate => ({
+  const rateOf = (group: Group, { numerator, denominator }: FigureDefinition): GroupRate => ({
     total: total(group, numerator),
     squares: amounts.get(keyOf(id, group, numerator))?.squares ?? 0,
     persons: Number(amounts.get(keyOf(id, group, numerator))?.persons ?? 0),
     exposure: total(group, denominator),
   });
   const compared = (group: Group, figure: FigureDefinition): ComparedRate => {
-    const { ratio, low, high } = rateRatio(groupRate('members', figure), groupRate(group, figure));
-    return { ...rateOf(group, figure), ratio, ratio_low: low, ratio_high: high };
+    const { ratio, low, high } = rateRatio(rateOf('members', figure), rateOf(group, figure));
+    return { ...shown(rateOf(group, figure), figure), ratio, ratio_low: low, ratio_high: high };
   };
   return {
     members: sizeOf('members'),
@@ -89,9 +80,18 @@ export function segmentAnswer(id: string, amounts: GroupedAmounts, reason: strin
     just_missed_reason: reason,
     figures: figures.map((figure) => ({
       ...figure,
-      members: rateOf('members', figure),
+      members: shown(rateOf('members', figure), figure),
       base: compared('base', figure),
       just_missed: reason === null ? compared('just_missed', figure) : null,
     })),
+  };
+}
+
+function shown({ total, exposure, persons }: GroupRate, { per_days }: FigureDefinition): Rate {
+  return {
+    value: exposure === 0 ? null : (total / exposure) * (per_days ?? 1),
+    numerator: total,
+    denominator: exposure,
+    contacts: persons,
   };
 }

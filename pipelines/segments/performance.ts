@@ -9,6 +9,7 @@ import { justMissed } from './just-missed.ts';
 import { getSegment, listSegments } from './listing.ts';
 import { groupedAmounts, segmentAnswer, type SegmentAnswer } from './performance-answer.ts';
 import { compileFacts, performanceSql, type AmountRow } from './performance-sql.ts';
+import { recordedSince } from './runs.ts';
 import type { Segment, SegmentContext } from './types.ts';
 
 export interface SegmentPerformance extends SegmentAnswer {
@@ -61,22 +62,22 @@ export async function segmentPerformance(
   const asOf = await resolveAsOf(warehouse, undefined);
   const account = readAccount(warehouse.project);
   const range = rangeOf(options, asOf, account);
-  const [facts, missed] = [
-    await compileFacts(engine, asOf),
-    await justMissed(engine, segments, { asOf, zone: account.time_zone }),
-  ];
-  const since = await recordedSince(context);
-  const windows = segments.map(({ segment_id }, position) => {
-    const recorded = since.get(segment_id);
-    const start = Math.min(
-      Math.max(range.start.getTime(), recorded?.getTime() ?? Infinity),
-      range.end.getTime(),
-    );
-    return { segment_id, position, starts_at: toTimestamp(new Date(start)) };
-  });
+  const facts = await compileFacts(engine, asOf);
+  const missed = await justMissed(engine, segments, { asOf, zone: account.time_zone });
+  const since = await warehouse.read(recordedSince);
+  const startOf = (id: string) => {
+    const recorded = since.get(id) ?? range.end;
+    return recorded < range.start ? range.start : recorded > range.end ? range.end : recorded;
+  };
   const rows = await warehouse.read((session) =>
     session.rows<AmountRow>(performanceSql(facts, missed.sql), {
-      segments: JSON.stringify(windows),
+      segments: JSON.stringify(
+        segments.map(({ segment_id }, position) => ({
+          segment_id,
+          position,
+          starts_at: toTimestamp(startOf(segment_id)),
+        })),
+      ),
       starts_at: toTimestamp(range.start),
       ends_at: toTimestamp(range.end),
     }),
@@ -88,17 +89,16 @@ export async function segmentPerformance(
     end_date: range.end_date,
     time_zone: account.time_zone,
     currency: account.currency,
-    segments: segments.map((segment, position) => {
-      const reason = missed.reasons.get(segment.segment_id) ?? null;
-      const recorded = since.get(segment.segment_id);
+    segments: segments.map(({ segment_id, title, status }) => {
+      const recorded = since.get(segment_id);
       return {
-        segment_id: segment.segment_id,
-        title: segment.title,
-        status: segment.status,
+        segment_id,
+        title,
+        status,
         recorded_since: recorded === undefined ? null : utcText(recorded),
-        from: utcText(new Date(`${windows[position]?.starts_at}Z`)),
+        from: utcText(startOf(segment_id)),
         to: utcText(range.end),
-        ...segmentAnswer(segment.segment_id, amounts, reason),
+        ...segmentAnswer(segment_id, amounts, missed.reasons.get(segment_id) ?? null),
       };
     }),
   };
@@ -121,13 +121,4 @@ function rangeOf({ from, to }: PerformanceOptions, asOf: Date, account: Account)
     );
   }
   return { ...range, end: range.end < asOf ? range.end : asOf };
-}
-
-async function recordedSince({ warehouse }: SegmentContext): Promise<Map<string, Date>> {
-  const rows = await warehouse.read((session) =>
-    session.rows<{ segment_id: string; as_of: string }>(
-      'select segment_id, min(as_of) as as_of from ops.segment_runs where error is null group by segment_id',
-    ),
-  );
-  return new Map(rows.map(({ segment_id, as_of }) => [segment_id, new Date(as_of)]));
 }

@@ -4,9 +4,14 @@ import { parse } from 'yaml';
 import { asOfOf, inSession, wholeNumber, type Cli } from '../cli.ts';
 import { printJson, printLine, printTable, type Row } from '../output.ts';
 import { usage } from '../session.ts';
+import { segmentMigrationCommand } from './segments-migration.ts';
+import { segmentPerformanceCommand } from './segments-performance.ts';
 
-export function segmentCommands(program: Command, { streams }: Cli): void {
+export function segmentCommands(program: Command, cli: Cli): void {
+  const { streams } = cli;
   const segments = program.command('segments').description('Who fits which criteria');
+  segmentPerformanceCommand(segments, cli);
+  segmentMigrationCommand(segments, cli);
 
   segments
     .command('list')
