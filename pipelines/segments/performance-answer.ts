@@ -1,6 +1,6 @@
 import { rateRatio, type GroupRate } from '../../models/statistics/rate-ratio.ts';
 import { figures, spans, type Amount, type FigureDefinition } from './performance-figures.ts';
-import type { AmountRow } from './performance-sql.ts';
+import type { GroupRow } from './performance-sql.ts';
 
 /** value = numerator ÷ denominator, times `per_days` of the figure where it has that; null where the denominator is 0. */
 export interface Rate {
@@ -43,30 +43,24 @@ export interface SegmentAnswer {
 
 const microsecondsPerDay = 86_400_000_000;
 
-/** Rows of the query by segment, group and amount. */
-export type GroupedAmounts = ReadonlyMap<string, AmountRow>;
-type Group = AmountRow['group_name'];
-
-const keyOf = (segmentId: string, group: Group, amount: Amount) => `${segmentId}/${group}/${amount}`;
-
-export function groupedAmounts(rows: readonly AmountRow[]): GroupedAmounts {
-  return new Map(rows.map((row) => [keyOf(row.segment_id, row.group_name, row.amount), row]));
-}
+type Group = GroupRow['group_name'];
 
 /** @param reason why nobody can just miss the segment; null where somebody can */
-export function segmentAnswer(id: string, amounts: GroupedAmounts, reason: string | null): SegmentAnswer {
+export function segmentAnswer(id: string, all: readonly GroupRow[], reason: string | null): SegmentAnswer {
+  const rows = new Map(all.filter((row) => row.segment_id === id).map((row) => [row.group_name, row]));
   const total = (group: Group, amount: Amount) => {
-    const value = Number(amounts.get(keyOf(id, group, amount))?.total ?? 0);
+    const value = Number(rows.get(group)?.[`${amount}_total`] ?? 0);
     return spans.has(amount) ? value / microsecondsPerDay : value;
   };
+  const persons = (group: Group, amount: Amount) => Number(rows.get(group)?.[`${amount}_persons`] ?? 0);
   const sizeOf = (group: Group): GroupSize => ({
-    contacts: Number(amounts.get(keyOf(id, group, 'contact_days'))?.persons ?? 0),
+    contacts: persons(group, 'contact_days'),
     contact_days: total(group, 'contact_days'),
   });
   const rateOf = (group: Group, { numerator, denominator }: FigureDefinition): GroupRate => ({
     total: total(group, numerator),
-    squares: amounts.get(keyOf(id, group, numerator))?.squares ?? 0,
-    persons: Number(amounts.get(keyOf(id, group, numerator))?.persons ?? 0),
+    squares: rows.get(group)?.[`${numerator}_squares`] ?? 0,
+    persons: persons(group, numerator),
     exposure: total(group, denominator),
   });
   const compared = (group: Group, figure: FigureDefinition): ComparedRate => {

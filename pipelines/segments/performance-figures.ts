@@ -3,18 +3,20 @@
  * delivery and what the recipient did with it up to the last build. An *order* is a completed one. A *customer acquired* is a
  * contact's first completed order or first won deal.
  */
-export type Amount =
-  | 'emails_sent'
-  | 'emails_delivered'
-  | 'emails_opened'
-  | 'emails_clicked'
-  | 'emails_unsubscribed'
-  | 'emails_complained'
-  | 'orders'
-  | 'revenue'
-  | 'customers_acquired'
-  | 'contact_days'
-  | 'days_before_acquisition';
+export const amounts = [
+  'emails_sent',
+  'emails_delivered',
+  'emails_opened',
+  'emails_clicked',
+  'emails_unsubscribed',
+  'emails_complained',
+  'orders',
+  'revenue',
+  'customers_acquired',
+  'contact_days',
+  'days_before_acquisition',
+] as const;
+export type Amount = (typeof amounts)[number];
 
 /** Amounts that are time: microseconds in SQL, days in answers. */
 export const spans: ReadonlySet<Amount> = new Set<Amount>(['contact_days', 'days_before_acquisition']);

@@ -7,8 +7,8 @@ import { startOfDay } from '../../models/engine/metrics/periods.ts';
 import { resolveAsOf, utcText } from './as-of.ts';
 import { justMissed } from './just-missed.ts';
 import { getSegment, listSegments } from './listing.ts';
-import { groupedAmounts, segmentAnswer, type SegmentAnswer } from './performance-answer.ts';
-import { compileFacts, performanceSql, type AmountRow } from './performance-sql.ts';
+import { segmentAnswer, type SegmentAnswer } from './performance-answer.ts';
+import { compileFacts, performanceSql, type GroupRow } from './performance-sql.ts';
 import { recordedSince } from './runs.ts';
 import type { Segment, SegmentContext } from './types.ts';
 
@@ -70,7 +70,7 @@ export async function segmentPerformance(
     return recorded < range.start ? range.start : recorded > range.end ? range.end : recorded;
   };
   const rows = await warehouse.read((session) =>
-    session.rows<AmountRow>(performanceSql(facts, missed.sql), {
+    session.rows<GroupRow>(performanceSql(facts, missed.sql), {
       segments: JSON.stringify(
         segments.map(({ segment_id }, position) => ({
           segment_id,
@@ -82,7 +82,6 @@ export async function segmentPerformance(
       ends_at: toTimestamp(range.end),
     }),
   );
-  const amounts = groupedAmounts(rows);
   return {
     as_of: utcText(asOf),
     start_date: range.start_date,
@@ -98,7 +97,7 @@ export async function segmentPerformance(
         recorded_since: recorded === undefined ? null : utcText(recorded),
         from: utcText(startOf(segment_id)),
         to: utcText(range.end),
-        ...segmentAnswer(segment_id, amounts, missed.reasons.get(segment_id) ?? null),
+        ...segmentAnswer(segment_id, rows, missed.reasons.get(segment_id) ?? null),
       };
     }),
   };
