@@ -7,7 +7,7 @@ import type { Segment, SegmentEngine } from './types.ts';
  * criteria, an `all` within it opened, each different one once; an `any`, a `not` or a behaviour among them is one condition.
  */
 export interface JustMissed {
-  /** Yields `position`, of the segment in the list given, and `contact_id`; undefined where no segment can be missed. */
+  /** Yields `position`, of the segment in the list given, and `contact_id`, which may repeat; undefined where no segment can be missed. */
   sql: string | undefined;
   /** Why nobody can just miss the others, by id. */
   reasons: Map<string, string>;
@@ -43,7 +43,7 @@ export async function justMissed(
     const holding = keys.map((key) => `${plan.columns.get(key)}::int`).join(' + ');
     return [`case when ${holding} = ${keys.length - 1} then ${position} end`];
   });
-  const sql = `select distinct position, contact_id
+  const sql = `select position, contact_id
     from (select contact_id, unnest([${cases.join(', ')}]) as position from (${plan.sql})) where position is not null`;
   return { sql: cases.length === 0 ? undefined : sql, reasons };
 }

@@ -6,7 +6,7 @@ import { resolveAsOf, utcText } from './as-of.ts';
 import { matrixOf, type CountRow, type MigrationKind, type SegmentMigration } from './migration-matrix.ts';
 import { recordedSince } from './runs.ts';
 import { listSegments, unknownSegment } from './listing.ts';
-import { intervalsSql } from './recorded-intervals.ts';
+import { stretchesSql } from './recorded-intervals.ts';
 import type { Segment, SegmentContext } from './types.ts';
 
 export interface MigrationOptions {
@@ -85,20 +85,19 @@ async function segmentsOf(context: SegmentContext, ids: readonly string[] | unde
 /** @param before, after contacts at the two times, as SQL */
 function migrationSql(before: string, after: string): string {
   const placesAt = (at: string, contacts: string, absent: MigrationKind) => `
-      select e.contact_id, case when m.segment_id is not null then 'segment' when c.contact_id is not null then 'none' else '${absent}' end as kind,
-        coalesce(m.segment_id, '') as segment_id
-      from everybody e
-        left join (${contacts}) c using (contact_id)
-        left join (from recorded where entered_at <= ${at} and (left_at is null or left_at > ${at})) m using (contact_id)`;
-  return `with recorded as materialized (
-      ${intervalsSql(`segment_id in (select unnest(from_json($segments, '["VARCHAR"]')))`)}),
+      select e.contact_id, coalesce(m.segment_id, '') as segment_id,
+        case when m.segment_id is not null then 'segment' when c.contact_id is not null then 'none' else '${absent}' end as kind
+      from everybody e left join (${contacts}) c using (contact_id) left join (${membersAt(at)}) m using (contact_id)`;
+  const membersAt = (at: string) =>
+    `select distinct segment_id, contact_id from stretches where entered_at <= ${at} and left_at > ${at}`;
+  const [from, to] = ['$from::timestamp', '$to::timestamp'];
+  return `with stretches as materialized (
+      ${stretchesSql(`segment_id in (select unnest(from_json($segments, '["VARCHAR"]'))) and changed_at <= ${to}`)}),
     everybody as materialized (
       (${before}) union (${after})
-      union select contact_id from recorded
-        where (entered_at <= $from::timestamp and (left_at is null or left_at > $from::timestamp))
-          or (entered_at <= $to::timestamp and (left_at is null or left_at > $to::timestamp))),
-    was as materialized (${placesAt('$from::timestamp', before, 'new')}),
-    is_now as materialized (${placesAt('$to::timestamp', after, 'gone')})
+      union select contact_id from (${membersAt(from)}) union select contact_id from (${membersAt(to)})),
+    was as materialized (${placesAt(from, before, 'new')}),
+    is_now as materialized (${placesAt(to, after, 'gone')})
     select w.kind as from_kind, w.segment_id as from_segment, n.kind as to_kind, n.segment_id as to_segment, count(*)::int as persons
     from was w join is_now n using (contact_id) group by all
     union all select kind, segment_id, null, null, count(*)::int from was group by all

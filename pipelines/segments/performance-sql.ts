@@ -46,8 +46,9 @@ export async function compileFacts(engine: SegmentEngine, asOf: Date): Promise<P
  * @param justMissed yields position, contact_id
  */
 export function performanceSql(facts: PerformanceFacts, justMissed: string | undefined): string {
-  return `with asked as (
-      select unnest(from_json($segments, '[{"segment_id": "VARCHAR", "position": "INTEGER", "starts_at": "TIMESTAMP"}]'), recursive := true)),
+  return `with asked as materialized (
+      select *, dense_rank() over (order by starts_at)::int as window_number
+      from (select unnest(from_json($segments, '[{"segment_id": "VARCHAR", "position": "INTEGER", "starts_at": "TIMESTAMP"}]'), recursive := true))),
     first_memberships as (
       select contact_id, min(changed_at) as changed_at from (${asPersons('ops.segment_changes', 'r.changed_at')}) group by contact_id),
     persons as materialized (
@@ -56,39 +57,39 @@ export function performanceSql(facts: PerformanceFacts, justMissed: string | und
       from (${asPersons(`(${facts.contacts})`, 'r.created_at, r.acquired_at')}) c left join first_memberships m using (contact_id)
       group by c.contact_id),
     recorded as materialized (
-      select a.position, p.person, p.acquired_at, r.left_at is null as is_open, greatest(r.entered_at, a.starts_at) as starts_at,
+      select a.position, a.window_number, p.person, p.acquired_at, r.left_at is null as is_open, greatest(r.entered_at, a.starts_at) as starts_at,
         least(coalesce(r.left_at, timestamp 'infinity'), $ends_at::timestamp) as ends_at
       from (${intervalsSql('segment_id in (select segment_id from asked)')}) r
         join asked a using (segment_id) join persons p using (contact_id)),
     intervals as (from recorded where starts_at < ends_at),
     facts as materialized (${factsSql(facts)}),
     members as materialized (
-      select position, person, ${each(summed)} from (
-        select i.position, i.person, ${each((name) => (spans.has(name) ? `0::bigint as ${name}` : `f.${name}`))}
+      select position, window_number, person, ${each(summed)} from (
+        select i.position, i.window_number, i.person, ${each((name) => (spans.has(name) ? `0::bigint as ${name}` : `f.${name}`))}
         from intervals i join facts f on f.person = i.person and f.happened_at >= i.starts_at and f.happened_at < i.ends_at
-        union all ${spansSql('position, person', 'intervals')})
+        union all ${spansSql('position, window_number, person', 'intervals')})
       group by all),
-    windows as (select distinct starts_at from asked),
+    windows as (select distinct window_number, starts_at from asked),
     presences as (
-      select w.starts_at as window_start, person, acquired_at, $ends_at::timestamp as ends_at,
+      select w.window_number, person, acquired_at, $ends_at::timestamp as ends_at,
         least(greatest(w.starts_at, since), $ends_at::timestamp) as starts_at
       from windows w cross join persons),
     everybody as materialized (
-      select window_start, person, ${each(summed)} from (
-        select w.starts_at as window_start, f.person, ${each((name) => (spans.has(name) ? `0::bigint as ${name}` : `f.${name}`))}
+      select window_number, person, ${each(summed)} from (
+        select w.window_number, f.person, ${each((name) => (spans.has(name) ? `0::bigint as ${name}` : `f.${name}`))}
         from windows w join facts f on f.happened_at >= w.starts_at
-        union all ${spansSql('window_start, person', 'presences')})
+        union all ${spansSql('window_number, person', 'presences')})
       group by all),
-    whole as (select window_start, ${each(groupSums)} from everybody group by all),
+    whole as (select window_number, ${each(groupSums)} from everybody group by all),
     not_base as (
       select m.position, ${each(
         (name) => `sum(m.${name}) as ${name}_total,
         sum(w.${name}::double * w.${name} - (w.${name} - m.${name})::double * (w.${name} - m.${name})) as ${name}_squares,
         count(*) filter (w.${name} <> 0) - count(*) filter (w.${name} <> m.${name}) as ${name}_persons`,
       )}
-      from members m join asked a using (position) join everybody w on w.window_start = a.starts_at and w.person = m.person
+      from members m join everybody w using (window_number, person)
       group by all),
-    just_missed as (${justMissed === undefined ? 'select null::int as position, null::int as person where false' : missesSql(justMissed)}),
+    just_missed as (${justMissed === undefined ? 'select null::int as position, null::int as window_number, null::int as person where false' : missesSql(justMissed)}),
     sums as (
       select position, 'members' as group_name, ${each(groupSums)} from members group by all
       union all
@@ -97,11 +98,11 @@ export function performanceSql(facts: PerformanceFacts, justMissed: string | und
           .map((sum) => `w.${name}_${sum} - coalesce(n.${name}_${sum}, 0)`)
           .join(', '),
       )}
-      from asked a join whole w on w.window_start = a.starts_at left join not_base n using (position)
+      from asked a join whole w using (window_number) left join not_base n using (position)
       union all
       select position, 'just_missed', ${each(groupSums)} from (
         select j.position, ${each((name) => `w.${name} - coalesce(m.${name}, 0) as ${name}`)}
-        from just_missed j join asked a using (position) join everybody w on w.window_start = a.starts_at and w.person = j.person
+        from just_missed j join everybody w using (window_number, person)
           left join members m on m.position = j.position and m.person = j.person)
       group by all)
     select segment_id, sums.* exclude (position) from sums join asked using (position)`;
@@ -150,7 +151,7 @@ function spansSql(keys: string, relation: string): string {
 
 /** Whoever is recorded as a member is none of them, though the marts may be newer than the last evaluation. */
 function missesSql(justMissed: string): string {
-  return `select distinct j.position, p.person
-      from (${asPersons(`(${justMissed})`, 'r.position')}) j join persons p using (contact_id)
+  return `select distinct j.position, a.window_number, p.person
+      from (${asPersons(`(${justMissed})`, 'r.position')}) j join persons p using (contact_id) join asked a using (position)
         anti join (from recorded where is_open) r on r.position = j.position and r.person = p.person`;
 }

@@ -6,19 +6,27 @@ export const asPersons = (relation: string, rest: string) =>
    from ${relation} r left join ${canonicalsSql} k on k.contact_id = r.contact_id`;
 
 /**
- * Memberships as they were recorded, one row a stretch: segment_id, contact_id (the canonical's), entered_at, left_at (null where
- * it lasts), position (the larger, the later it was written). A member from entered_at on until just before left_at. Of several
- * records of one person the times together: a stretch in which any of them was in, is one.
+ * Memberships as they were recorded, one row a stretch of a record: segment_id, contact_id (the canonical's), entered_at, left_at
+ * ('infinity' where it lasts), position (the larger, the later it was written). In from entered_at on until just before left_at.
+ * The stretches of one person overlap where several of its records were in.
  * @param condition which of `ops.segment_changes`
  */
-export function intervalsSql(condition: string): string {
+export function stretchesSql(condition: string): string {
   return `with changes as (
       select segment_id, contact_id, change, changed_at, c.rowid as position,
         lead(changed_at) over (partition by segment_id, contact_id order by c.rowid) as next_at
-      from ops.segment_changes c where ${condition}),
-    stretches as (
-      ${asPersons('changes', `r.segment_id, r.changed_at as entered_at, coalesce(r.next_at, timestamp 'infinity') as left_at, r.position`)}
-      where r.change = 'entered' and (r.next_at is null or r.next_at > r.changed_at)),
+      from ops.segment_changes c where ${condition})
+    ${asPersons('changes', `r.segment_id, r.changed_at as entered_at, coalesce(r.next_at, timestamp 'infinity') as left_at, r.position`)}
+    where r.change = 'entered' and (r.next_at is null or r.next_at > r.changed_at)`;
+}
+
+/**
+ * When persons were members: the same with left_at null where it lasts, and of several records the times together: a stretch in
+ * which any of them was in, is one.
+ * @param condition which of `ops.segment_changes`
+ */
+export function intervalsSql(condition: string): string {
+  return `with stretches as (${stretchesSql(condition)}),
     begun as (
       select *, entered_at > coalesce(max(left_at) over before_it, timestamp '-infinity') as is_new from stretches
       window before_it as (partition by segment_id, contact_id order by entered_at, position rows between unbounded preceding and 1 preceding)),

@@ -142,20 +142,18 @@ test('hour by hour: members are who was in, members and the rest are the whole, 
               );
             }
           }
-          const cells = matrix.rows.flatMap((row) => row.cells);
-          const total = cells.reduce((sum, { numerator }) => sum + numerator, 0);
-          if (asked.length === 1) {
-            expect(matrix.is_overlapping).toBe(false);
-            expect(total).toBe(4);
-          } else {
-            const pairs = persons.map(
-              (person) => placesAt(person, first).length * placesAt(person, last).length,
-            );
-            expect(total).toBe(pairs.reduce((sum, each) => sum + each, 0));
-          }
+          const counted = matrix.rows
+            .flatMap((row) => row.cells)
+            .reduce((sum, cell) => sum + cell.numerator, 0);
+          const places = persons.map((person) => [
+            placesAt(person, first).length,
+            placesAt(person, last).length,
+          ]);
+          expect(counted).toBe(places.reduce((sum, [was = 0, is = 0]) => sum + was * is, 0));
+          expect(matrix.is_overlapping).toBe(places.flat().some((count) => count > 1));
         }
       },
     ),
-    { numRuns: 25 },
+    { numRuns: 8 },
   );
-}, 180_000);
+}, 240_000);
