@@ -22,6 +22,7 @@ import { scoreRoutes } from './scores.ts';
 import { segmentDefinitionRoutes } from './segment-definitions.ts';
 import { segmentListRoutes } from './segment-lists.ts';
 import { segmentTriggerRoutes } from './segment-triggers.ts';
+import { segmentPerformanceRoutes } from './segment-performance.ts';
 import { segmentRoutes } from './segments.ts';
 import { suppressionRoutes } from './suppressions.ts';
 import { testRoutes } from './tests.ts';
@@ -48,6 +49,7 @@ export const resources: readonly Routes[] = [
   segmentDefinitionRoutes,
   segmentListRoutes,
   segmentTriggerRoutes,
+  segmentPerformanceRoutes,
   contactRoutes,
   campaignRoutes,
   campaignRunRoutes,

@@ -2,6 +2,7 @@ import { toTimestamp } from '../../data/clock.ts';
 import type { Warehouse } from '../../data/owner/warehouse.ts';
 import { literal } from '../load/sql.ts';
 import { canonicalsSql, memberIdsSql } from '../identity/canonicals.ts';
+import { asPersons, intervalsSql } from './recorded-intervals.ts';
 
 export interface Query {
   sql: string;
@@ -19,11 +20,6 @@ export interface MemberPage {
   /** Pass as `after` for the next page; null on the last. */
   next: string | null;
 }
-
-/** `(contact_id, …)` of a relation with the id that stands for each now; `rest` are its other columns. */
-const asPersons = (relation: string, rest: string) =>
-  `select coalesce(k.canonical_contact_id, r.contact_id) as contact_id, ${rest}
-   from ${relation} r left join ${canonicalsSql} k on k.contact_id = r.contact_id`;
 
 /**
  * Members of each segment: persons, though two records of one may be in. Counted as rows less those that are too many, since only
@@ -116,22 +112,10 @@ export async function membershipHistory(
 ): Promise<MembershipInterval[]> {
   return warehouse.read((session) =>
     session.rows<MembershipInterval>(
-      `with changes as (
-         select segment_id, contact_id, change, changed_at, c.rowid as position,
-           lead(changed_at) over (partition by segment_id, contact_id order by c.rowid) as next_at
-         from ops.segment_changes c
-         where ($segment_id::varchar is null or segment_id = $segment_id::varchar)
-           and ($contact_id::varchar is null or contact_id in ${memberIdsSql('$contact_id::varchar')})),
-       stretches as (
-         ${asPersons('changes', `r.segment_id, r.changed_at as entered_at, coalesce(r.next_at, timestamp 'infinity') as left_at, r.position`)}
-         where r.change = 'entered' and (r.next_at is null or r.next_at > r.changed_at)),
-       begun as (
-         select *, entered_at > coalesce(max(left_at) over before_it, timestamp '-infinity') as is_new from stretches
-         window before_it as (partition by segment_id, contact_id order by entered_at, position rows between unbounded preceding and 1 preceding)),
-       numbered as (
-         select *, count(*) filter (is_new) over (partition by segment_id, contact_id order by entered_at, position rows unbounded preceding) as stretch from begun)
-       select segment_id, contact_id, min(entered_at) as entered_at, nullif(max(left_at), timestamp 'infinity') as left_at
-       from numbered group by segment_id, contact_id, stretch order by max(position) desc limit $rows`,
+      `select segment_id, contact_id, entered_at, left_at
+       from (${intervalsSql(`($segment_id::varchar is null or segment_id = $segment_id::varchar)
+         and ($contact_id::varchar is null or contact_id in ${memberIdsSql('$contact_id::varchar')})`)})
+       order by position desc limit $rows`,
       {
         segment_id: options.segmentId ?? null,
         contact_id: options.contactId ?? null,

@@ -42,3 +42,11 @@ export async function writeErrors(tx: Session, runs: readonly SegmentRun[]): Pro
     [JSON.stringify(runs)],
   );
 }
+
+/** When each segment was first evaluated as of; before that nothing is recorded of it. */
+export async function recordedSince(session: Session): Promise<Map<string, Date>> {
+  const rows = await session.rows<{ segment_id: string; as_of: string }>(
+    'select segment_id, min(as_of) as as_of from ops.segment_runs where error is null group by segment_id',
+  );
+  return new Map(rows.map(({ segment_id, as_of }) => [segment_id, new Date(as_of)]));
+}

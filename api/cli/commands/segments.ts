@@ -8,11 +8,15 @@ import { criteriaArgument, idOf, parseObject, readObject, without } from '../rea
 import { segmentListCommands } from './segments-lists.ts';
 import { segmentTriggerCommands } from './segments-triggers.ts';
 import { segmentFileCommands } from './segments-files.ts';
+import { segmentMigrationCommand } from './segments-migration.ts';
+import { segmentPerformanceCommand } from './segments-performance.ts';
 
 export function segmentCommands(program: Command, cli: Cli): void {
   const { streams } = cli;
   const segments = program.command('segments').description('Who fits which criteria');
   segmentTriggerCommands(segments, cli);
+  segmentPerformanceCommand(segments, cli);
+  segmentMigrationCommand(segments, cli);
 
   segments
     .command('list')
