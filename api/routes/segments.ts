@@ -8,6 +8,7 @@ import { runSegmentAction } from '../../pipelines/workflows/run-action.ts';
 import { operators, readers } from '../access/roles.ts';
 import type { Routes } from '../context.ts';
 import { AnyObject, AsOf, AsOfBody, Count, IdParams, Nullable, parseOptionalTime } from '../schemas.ts';
+import { PreviewAnswer, PreviewRequest } from '../segment-preview.ts';
 
 const text = Type.String();
 
@@ -121,6 +122,7 @@ export const segmentRoutes: Routes = (app, { mallard }) => {
             limit: Type.Optional(
               Type.Integer({ minimum: 0, maximum: 100, description: 'how many examples; default 10' }),
             ),
+            ...PreviewRequest,
           },
           { additionalProperties: false },
         ),
@@ -131,17 +133,20 @@ export const segmentRoutes: Routes = (app, { mallard }) => {
             total: Count('contacts in all'),
             share: Nullable(Type.Number()),
             sample: Type.Array(Type.Record(Type.String(), Type.Unknown())),
+            ...PreviewAnswer,
           }),
         },
       },
       config: { access: readers, audit: false },
     },
     (request) => {
-      const { criteria, as_of, limit } = request.body;
+      const { criteria, as_of, limit, overlap, profile } = request.body;
       return previewSegment(mallard, {
         criteria,
         asOf: parseOptionalTime('as_of', as_of),
         sampleSize: limit,
+        overlap,
+        profile,
       });
     },
   );

@@ -19,6 +19,19 @@ export interface CompileOptions {
   scans?: BehaviourScans;
   /** IANA zone of the account: days given as values are its days. */
   zone: string;
+  /** Is told of every leaf, those inside of a `where` too: what explains a tree shows what decides it. */
+  onLeaf?: (leaf: CompiledLeaf) => void;
+}
+
+/** A leaf as Malloy text, over what the tree is compiled over. */
+export interface CompiledLeaf {
+  /** JSONPath in the tree: '$.all[0].any[1]'. */
+  path: string;
+  /** The value that is compared. */
+  value: string;
+  type: FieldType;
+  /** Never null. */
+  condition: string;
 }
 
 /**
@@ -109,7 +122,9 @@ export function compileCriteria(criteria: Criteria, options: CompileOptions): st
       const what = `${name}: ${compiled.what}`;
       throw criteriaError({ path: `${path}.value`, what, field: name, operator });
     }
-    return `((${compiled}) ?? false)`;
+    const guarded = `((${compiled}) ?? false)`;
+    options.onLeaf?.({ path, value: text, type, condition: guarded });
+    return guarded;
   }
 
   return node(criteria, '$', catalogue.fields, scans !== undefined);

@@ -4,7 +4,8 @@ import { asOfOf, inSession, wholeNumber, type Cli } from '../cli.ts';
 import { byOption, definedOnly } from './consent.ts';
 import { note, printJson, printLine, printTable, type Row, type Streams } from '../output.ts';
 import { usage, type GlobalOptions } from '../session.ts';
-import { idOf, readObject } from './segments.ts';
+import { readObject } from '../object-argument.ts';
+import { idOf } from './segments.ts';
 
 export function campaignCommands(program: Command, { streams }: Cli): void {
   const campaigns = program.command('campaigns').description('Plan, launch and follow mailings');

@@ -1,11 +1,20 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { parse } from 'yaml';
 import { asOfOf, inSession, wholeNumber, type Cli } from '../cli.ts';
+import { criteriaOf, parseObject, readObject } from '../object-argument.ts';
 import { printJson, printLine, printTable, type Row } from '../output.ts';
 import { usage } from '../session.ts';
+import type { SegmentPreview } from '../../../pipelines/segments/preview.ts';
+import { printPreview } from './preview-lines.ts';
+import { segmentExplainCommand } from './segments-explain.ts';
 
-export function segmentCommands(program: Command, { streams }: Cli): void {
+interface PreviewOptions {
+  limit: number;
+  overlap?: boolean;
+  profile?: boolean;
+}
+
+export function segmentCommands(program: Command, cli: Cli): void {
+  const { streams } = cli;
   const segments = program.command('segments').description('Who fits which criteria');
 
   segments
@@ -50,17 +59,20 @@ export function segmentCommands(program: Command, { streams }: Cli): void {
     .description('How many fit criteria, and a few of them; saves nothing')
     .argument('<criteria>', 'JSON, or a JSON or YAML file')
     .option('--limit <n>', 'how many examples', wholeNumber, 5)
+    .option('--overlap', 'also who of them is in which segment')
+    .option('--profile', 'also what sets them apart from all contacts')
     .addHelpText(
       'after',
       `\nExample: mallard segments preview '{"field":"lifecycle_stage","operator":"equals","value":"lead"}'`,
     )
     .action(
-      inSession<{ limit: number }>(async ({ client }, options, file = '') => {
-        const read = /^\s*[{[]/.test(file) ? parseObject(file, 'The criteria') : readObject(file);
-        const preview = await client.request<Row>('POST', '/v1/segments/preview', {
-          body: { criteria: read['criteria'] ?? read, limit: options.limit, ...asOfOf(options) },
+      inSession<PreviewOptions>(async ({ client }, options, file = '') => {
+        const { limit, overlap, profile } = options;
+        const preview = await client.request<SegmentPreview>('POST', '/v1/segments/preview', {
+          body: { criteria: criteriaOf(file), limit, overlap, profile, ...asOfOf(options) },
         });
-        printJson(streams, preview);
+        if (options.json) return printJson(streams, preview);
+        printPreview(streams, preview);
       }),
     );
 
@@ -97,6 +109,8 @@ export function segmentCommands(program: Command, { streams }: Cli): void {
       }),
     );
 
+  segmentExplainCommand(segments, cli);
+
   segments
     .command('act')
     .description('Do something with everybody in a segment, once each; the action is JSON')
@@ -122,29 +136,6 @@ export function segmentCommands(program: Command, { streams }: Cli): void {
         printTable(streams, [answer], ['run_id', 'action', 'dry_run', 'matched', 'acted', 'skipped']);
       }),
     );
-}
-
-/** JSON is YAML too. Throws `bad_usage`. */
-export function readObject(file: string): Row {
-  try {
-    return parseObject(readFileSync(file, 'utf8'), file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-      throw usage(`There is no file ${file}.`, 'Check the path.');
-    throw error;
-  }
-}
-
-function parseObject(text: string, what: string): Row {
-  let value: unknown;
-  try {
-    value = parse(text);
-  } catch {
-    throw usage(`${what} is neither JSON nor YAML.`, 'Correct it.');
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Row;
-  if (Array.isArray(value)) return { criteria: value };
-  throw usage(`${what} is not an object.`, 'Correct it.');
 }
 
 export function idOf(value: Row, field: string, file: string): string {
