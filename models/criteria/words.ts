@@ -30,13 +30,12 @@ export function verdictWords(
   const name = subject(leaf);
   const actual = valueWords(value, zone);
   const { operator } = leaf;
-  const reach = since === undefined ? '' : `, since ${since}`;
   if (operator === 'is_not_set')
     return isTrue ? `${name} is not set` : `${name} is ${actual}, must not be set`;
   if (operator === 'is_set') return isTrue ? `${name} is ${actual}` : `${name} is not set, must be`;
-  if (isTrue)
-    return saysAll(leaf, actual) ? `${name} is ${actual}` : `${name} is ${actual} (${need(leaf)}${reach})`;
-  return `${name} is ${actual}, ${need(leaf)} needed${reach}`;
+  if (isTrue && saysAll(leaf, actual)) return `${name} is ${actual}`;
+  if (isTrue) return `${name} is ${actual} (${need(leaf)}${since === undefined ? '' : `, since ${since}`})`;
+  return `${name} is ${actual}, ${need(leaf)}${since === undefined ? '' : ` (since ${since})`} needed`;
 }
 
 /** "email_events.clicks within the last 30 days where campaign_id is c1", or the field's path. */

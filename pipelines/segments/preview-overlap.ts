@@ -27,10 +27,10 @@ export async function readOverlap(session: Session, sql: string, column: string)
        select distinct coalesce(k.canonical_contact_id, p.contact_id) as contact_id
        from (${sql}) p left join ${canonicalsSql} k on k.contact_id = p.contact_id where p.${column}),
      met as (
-       select o.segment_id, count(*)::int as member_count, count(p.contact_id)::int as both
+       select o.segment_id, count(*)::int as member_count, count(p.contact_id)::int as common
        from ${openPersonsSql} o left join previewed p using (contact_id) group by o.segment_id)
-     select segment_id, member_count, both, both / nullif(n, 0) as of_preview, both / member_count as of_segment,
-       both / (n + member_count - both) as jaccard
-     from met, (select count(*) as n from previewed) order by both desc, jaccard desc, segment_id`,
+     select segment_id, member_count, common as "both", common / nullif(n, 0) as of_preview,
+       common / member_count as of_segment, common / (n + member_count - common) as jaccard
+     from met, (select count(*) as n from previewed) order by common desc, jaccard desc, segment_id`,
   );
 }

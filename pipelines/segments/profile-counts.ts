@@ -23,59 +23,66 @@ export interface Counts {
   samples: ReadonlyMap<string, { preview: Sample; others: Sample }>;
 }
 
-/** One scan: how often each value of `texts` occurs, and number, mean and variance of `numbers`. */
+/**
+ * One scan, a row a side: how often each value of `texts` occurs, and number, mean and variance of `numbers`. Grouped, not
+ * aggregated with a FILTER a side: DuckDB 1.5.6 took 2.5 s to plan 500 filtered aggregates, and takes 0.04 s for these.
+ */
 export async function countAll(
   session: Session,
   { sql, column }: Compared,
   texts: readonly string[],
   numbers: readonly string[],
 ): Promise<Counts> {
-  const sides = { preview: column, others: `not ${column}` };
-  const figures = Object.entries(sides).flatMap(([side, condition]) => {
-    const only = `filter (where ${condition})`;
-    return [
-      `${side}: { total: count(*) ${only}, values: [${texts
-        .map(
-          (name) =>
-            `{ known: map_entries(histogram(${name}::varchar) ${only}), unknown: count(*) ${only} - count(${name}) ${only} }`,
-        )
-        .join(', ')}], samples: [${numbers
-        .map((name) => {
-          const number = `${name}::double`;
-          return `{ n: count(${name}) ${only}, mean: avg(${number}) ${only}, variance: var_samp(${number}) ${only} }`;
-        })
-        .join(', ')}] }`,
-    ];
-  });
-  const row = await session.one<{ counted: string }>(
-    `select to_json({ ${figures.join(', ')} })::varchar as counted from (${sql})`,
+  const figures = [
+    ...texts.flatMap((name) => [
+      `to_json(map_entries(histogram(${name}::varchar)))::varchar as known_${name}`,
+      `count(*) - count(${name}) as unknown_${name}`,
+    ]),
+    ...numbers.flatMap((name) => [
+      `count(${name}) as n_${name}`,
+      `avg(${name}::double) as mean_${name}`,
+      `var_samp(${name}::double) as variance_${name}`,
+    ]),
+  ];
+  const rows = await session.rows<Figures>(
+    `select ${[`${column} as fits`, 'count(*) as total', ...figures].join(', ')} from (${sql}) group by ${column}`,
   );
-  const { preview, others } = JSON.parse(row?.counted ?? '') as Record<'preview' | 'others', Side>;
+  const preview = sideOf(rows.find(({ fits }) => fits === true));
+  const others = sideOf(rows.find(({ fits }) => fits === false));
   return {
     preview_count: preview.total,
     base_count: preview.total + others.total,
-    values: new Map(texts.map((name, i) => [name, valueCounts(preview.values[i], others.values[i])])),
+    values: new Map(texts.map((name) => [name, valueCounts(preview.values(name), others.values(name))])),
     samples: new Map(
-      numbers.map((name, i) => [
-        name,
-        { preview: sampleOf(preview.samples[i]), others: sampleOf(others.samples[i]) },
-      ]),
+      numbers.map((name) => [name, { preview: preview.sample(name), others: others.sample(name) }]),
     ),
   };
 }
 
-interface Side {
-  total: number;
-  values: Histogram[];
-  samples: { n: number; mean: number | null; variance: number | null }[];
+type Figures = Record<string, bigint | number | string | boolean | null>;
+
+function sideOf(row: Figures | undefined) {
+  const figure = (name: string) => Number(row?.[name] ?? 0);
+  return {
+    total: figure('total'),
+    values: (name: string): Histogram => ({
+      known: (JSON.parse(String(row?.[`known_${name}`] ?? null)) as Histogram['known'] | null) ?? [],
+      unknown: figure(`unknown_${name}`),
+    }),
+    sample: (name: string): Sample => ({
+      n: figure(`n_${name}`),
+      mean: figure(`mean_${name}`),
+      variance: figure(`variance_${name}`),
+    }),
+  };
 }
 
 interface Histogram {
-  known: { key: string; value: number }[] | null;
+  known: { key: string; value: number }[];
   unknown: number;
 }
 
-function valueCounts(preview?: Histogram, others?: Histogram): ValueCount[] {
+function valueCounts(preview: Histogram, others: Histogram): ValueCount[] {
   const counts = new Map<string | null, ValueCount>();
   const add = (value: string | null, count: number, fits: boolean) => {
     const known = counts.get(value) ?? { value, preview_count: 0, base_count: 0 };
@@ -83,18 +90,11 @@ function valueCounts(preview?: Histogram, others?: Histogram): ValueCount[] {
     known.base_count += count;
     if (fits) known.preview_count += count;
   };
-  for (const [side, fits] of [
-    [preview, true],
-    [others, false],
-  ] as const) {
-    for (const { key, value } of side?.known ?? []) add(key, value, fits);
-    if (side && side.unknown > 0) add(null, side.unknown, fits);
+  for (const side of [preview, others]) {
+    for (const { key, value } of side.known) add(key, value, side === preview);
+    if (side.unknown > 0) add(null, side.unknown, side === preview);
   }
   return [...counts.values()];
-}
-
-function sampleOf(side: Side['samples'][number] | undefined): Sample {
-  return { n: side?.n ?? 0, mean: side?.mean ?? 0, variance: side?.variance ?? 0 };
 }
 
 export interface Medians {
