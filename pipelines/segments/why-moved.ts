@@ -100,7 +100,7 @@ async function compared(
   const says = (known: KnownLeaves | undefined) =>
     known !== undefined && isTrueTree(definition.criteria, known.leaves) === isIn;
   const ask = (asOf: string, knownAt: string) =>
-    leavesThen(context, definition, move.contact_id, new Date(asOf), new Date(knownAt));
+    leavesThen(context, definition, move.contact_id, new Date(asOf), knownBy(knownAt));
 
   const now = await ask(move.at, move.recorded_at);
   if (!says(now) || !now) {
@@ -128,6 +128,11 @@ async function compared(
     return because('late_facts', 'facts about the time before were recorded later', flips(late));
   const also = isOther ? `; the definition changed too (${versions})` : '';
   return because('conditions', `conditions turned${also}`, flips(now));
+}
+
+/** KNOWN_AT leaves out what was recorded at it. Times are kept to the millisecond: what came within the run's own was there. */
+function knownBy(recordedAt: string): Date {
+  return new Date(new Date(recordedAt).getTime() + 1);
 }
 
 /** What decided the definition for the contact as it was known at a past time. */
