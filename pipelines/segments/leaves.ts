@@ -69,19 +69,23 @@ export async function readLeaves(
   const source = catalogue.contact_source;
   const ask = { context, person, source, time };
   const own = (leaves: readonly CompiledLeaf[]) => rowOf(ask, leaves, scans.extension(), true);
-  const all = (leaves: readonly CompiledLeaf[]) => rowOf(ask, leaves, '', false);
 
   if ((await engine.builtAt(time)) !== undefined) {
     // The marts may be older than a merge, or than the contact: then they do not say anything of this person.
-    const built = await all([...fields, ...ofBase]);
+    const built = await rowOf(ask, [...fields, ...ofBase], '', false);
     const rest = built && (behaviours.length === 0 ? new Map<string, LeafTruth>() : await own(behaviours));
     if (built && rest) return { leaves: new Map([...built, ...rest]), isFromMarts: true };
   }
   const known = await own([...fields, ...behaviours]);
   if (!known) return undefined;
-  const placed = ofBase.length === 0 ? new Map<string, LeafTruth>() : await all(ofBase);
+  // What is asked for with a KNOWN_AT is read from the definitions, never from marts.
+  const anew = { ...ask, time: { knownAt: everything, ...time } };
+  const placed = ofBase.length === 0 ? new Map<string, LeafTruth>() : await rowOf(anew, ofBase, '', false);
   return placed && { leaves: new Map([...known, ...placed]), isFromMarts: false };
 }
+
+/** KNOWN_AT of everything that was ever recorded. */
+const everything = new Date('9999-12-31T00:00:00Z');
 
 interface Ask {
   context: ExplainContext;

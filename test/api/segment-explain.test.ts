@@ -72,9 +72,10 @@ test('a segment and unsaved criteria are explained over HTTP, by whoever may rea
     code: 'criteria_invalid',
   });
 
-  const tokenOf = async (role: string) =>
-    (await client.request<{ token: string }>('POST', '/v1/tokens', { body: { name: role, role } })).token;
-  const [analyst, ingest] = [await tokenOf('analyst'), await tokenOf('ingest')];
+  const tokenOf = async (role: string, by = client) =>
+    (await by.request<{ token: string }>('POST', '/v1/tokens', { body: { name: role, role } })).token;
+  const admin = inProcessClient(app, await tokenOf('admin'));
+  const [analyst, ingest] = [await tokenOf('analyst', admin), await tokenOf('ingest', admin)];
   const path = '/v1/segments/leads/explain';
   const query = { contact_id: 'a' };
   expect(await inProcessClient(app, analyst).request('GET', path, { query })).toMatchObject({

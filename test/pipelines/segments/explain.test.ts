@@ -274,6 +274,13 @@ test('a merged contact is explained as its canonical, with what its records did;
     nodes: [{ value: 2 }],
   });
   expect(stale.notes).toEqual([expect.stringContaining('merged')]);
+  // A place among all too: the marts have two customers still.
+  const placed = await explainCriteria(
+    fixture.context,
+    { field: 'rfm.frequency', operator: 'equals', value: 2 },
+    { contact: 'b' },
+  );
+  expect(placed).toMatchObject({ is_member: true, nodes: [{ value: 2 }] });
   await day(fixture, '2026-09-03T06:00:00Z');
   const merged = await explain(fixture, 'repeat', 'b@example.com');
   expect(merged).toMatchObject({
