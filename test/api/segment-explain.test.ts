@@ -109,4 +109,4 @@ test('a segment and unsaved criteria are explained over HTTP, by whoever may rea
       ]) as object[],
     },
   });
-}, 120_000);
+}, 240_000);

@@ -118,7 +118,7 @@ test('every leaf says in a sentence what decided it, and what it was compared wi
   await expect(
     explainCriteria(fixture.context, { field: 'stage', operator: 'equals', value: 1 }, { contact: 'a' }),
   ).rejects.toMatchObject({ code: 'criteria_invalid' });
-}, 120_000);
+}, 240_000);
 
 test('why somebody entered and left: which conditions turned, between which evaluations', async () => {
   const fixture = await openFixture();
@@ -175,7 +175,7 @@ test('why somebody entered and left: which conditions turned, between which eval
     entered: { at: '2026-09-08T06:00:00Z' },
     left: null,
   });
-}, 120_000);
+}, 240_000);
 
 test('late facts, a changed definition, a new contact, a first evaluation and an archived segment are told apart', async () => {
   const fixture = await openFixture();
@@ -246,7 +246,7 @@ test('late facts, a changed definition, a new contact, a first evaluation and an
   // What was recorded, and cannot be found again: nothing is made up.
   await fixture.load((tx) => tx.run(`delete from core.orders`));
   expect((await explain(fixture, 'buyers', 'a')).entered).toMatchObject({ cause: 'untold', flipped: [] });
-}, 120_000);
+}, 240_000);
 
 test('a merged contact is explained as its canonical, with what its records did; marts that are older say so', async () => {
   const fixture = await openFixture();
@@ -295,7 +295,7 @@ test('a merged contact is explained as its canonical, with what its records did;
     entered: { at: '2026-09-01T06:00:00Z', cause: 'first_evaluation' },
     left: null,
   });
-}, 120_000);
+}, 240_000);
 
 test('a Malloy segment says whether, since when, and in which file its definition is', async () => {
   const fixture = await openFixture();
@@ -329,7 +329,7 @@ test('a Malloy segment says whether, since when, and in which file its definitio
     code: 'not_found',
     fields: { nearest: 'kiwis' },
   });
-}, 120_000);
+}, 240_000);
 
 test('hostile ids and values stay what they are', async () => {
   const fixture = await openFixture();
@@ -351,4 +351,4 @@ test('hostile ids and values stay what they are', async () => {
     });
     expect(await told('b', asOf)).toMatchObject({ is_member: false, nodes: [{ value: 'b' }] });
   }
-}, 120_000);
+}, 240_000);

@@ -74,7 +74,7 @@ test('overlap: with each segment’s present members, persons compared, the most
     ['kiwis', 3, 2, 2 / 3],
     ['customers', 2, 0, 0],
   ]);
-}, 120_000);
+}, 240_000);
 
 test('profile: shares with lift and numbers with Cohen’s d, against all contacts, as counted by hand', async () => {
   const fixture = await openFixture();
@@ -173,7 +173,7 @@ test('profile: shares with lift and numbers with Cohen’s d, against all contac
       standardised_difference: close('d'),
     });
   }
-}, 120_000);
+}, 240_000);
 
 test('profile: of nobody, of everybody, and of another day', async () => {
   const fixture = await openFixture();
@@ -213,4 +213,4 @@ test('profile: of nobody, of everybody, and of another day', async () => {
     base_median: 0.5,
   });
   expect(await profileOf(buyers, '2026-09-01')).toEqual({ values: [], numbers: [] });
-}, 120_000);
+}, 240_000);
