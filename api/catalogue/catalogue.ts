@@ -4,7 +4,7 @@ import type { FieldLineage, Lineage, LineageStep } from '../../models/engine/lin
 import type { Catalogue, CatalogueField, CatalogueMeasure } from '../../models/engine/types.ts';
 import type { Mallard } from '../../pipelines/context.ts';
 import { readUsers, type UsedBy } from './used-by.ts';
-import { fieldValues, type FieldValue, type ValuesOf } from './values.ts';
+import { fieldValues, type FieldValue, type ValuesOf } from '../../models/engine/field-values.ts';
 
 interface Told extends FieldLineage {
   used_by: UsedBy;

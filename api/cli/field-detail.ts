@@ -1,6 +1,6 @@
 import type { FieldDetail } from '../catalogue/catalogue.ts';
 import type { User } from '../catalogue/used-by.ts';
-import type { FieldValue } from '../catalogue/values.ts';
+import type { FieldValue } from '../../models/engine/field-values.ts';
 import { printLine, type Streams } from './output.ts';
 
 /** All about one field, as paragraphs. */

@@ -5,8 +5,13 @@ import { usage } from './session.ts';
 
 /** Criteria as an argument: JSON itself, or a JSON or YAML file with them, alone or beside other fields. Throws `bad_usage`. */
 export function criteriaArgument(argument: string): unknown {
-  const read = /^\s*[{[]/.test(argument) ? parseObject(argument, 'The criteria') : readObject(argument);
+  const read = isJson(argument) ? parseObject(argument, 'The criteria') : readObject(argument);
   return read['criteria'] ?? read;
+}
+
+/** True of JSON, false of a path or an id. */
+export function isJson(text: string): boolean {
+  return /^\s*[{[]/.test(text);
 }
 
 /** JSON is YAML too. Throws `bad_usage`. */

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { readers } from '../access/roles.ts';
 import { FieldCatalogue } from '../catalogue/catalogue.ts';
-import { mostValues } from '../catalogue/values.ts';
+import { mostValues } from '../../models/engine/field-values.ts';
 import type { Routes } from '../context.ts';
 import { lineagePage } from '../pages/lineage/page.ts';
 import { Count, Nullable } from '../schemas.ts';

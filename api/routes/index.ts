@@ -23,6 +23,7 @@ import { segmentDefinitionRoutes } from './segment-definitions.ts';
 import { segmentListRoutes } from './segment-lists.ts';
 import { segmentTriggerRoutes } from './segment-triggers.ts';
 import { segmentPerformanceRoutes } from './segment-performance.ts';
+import { segmentExplainRoutes } from './segment-explain.ts';
 import { segmentRoutes } from './segments.ts';
 import { suppressionRoutes } from './suppressions.ts';
 import { testRoutes } from './tests.ts';
@@ -50,6 +51,7 @@ export const resources: readonly Routes[] = [
   segmentListRoutes,
   segmentTriggerRoutes,
   segmentPerformanceRoutes,
+  segmentExplainRoutes,
   contactRoutes,
   campaignRoutes,
   campaignRunRoutes,

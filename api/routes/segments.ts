@@ -19,6 +19,7 @@ import { rowsMax, sendResult, streamedContent, timeoutMsMax } from '../results/a
 import { formatOf, mediaTypes } from '../results/formats.ts';
 import { ActionResult, TriggersResult } from './action-schemas.ts';
 import { AsOf, AsOfBody, Count, IdParams, Nullable, parseOptionalTime } from '../schemas.ts';
+import { PreviewAnswer, PreviewRequest } from '../segment-preview.ts';
 
 const text = Type.String();
 
@@ -153,6 +154,7 @@ export const segmentRoutes: Routes = (app, { mallard }) => {
             limit: Type.Optional(
               Type.Integer({ minimum: 0, maximum: 100, description: 'how many examples; default 10' }),
             ),
+            ...PreviewRequest,
           },
           { additionalProperties: false },
         ),
@@ -163,17 +165,20 @@ export const segmentRoutes: Routes = (app, { mallard }) => {
             total: Count('contacts in all'),
             share: Nullable(Type.Number()),
             sample: Type.Array(Type.Record(Type.String(), Type.Unknown())),
+            ...PreviewAnswer,
           }),
         },
       },
       config: { access: readers, audit: false },
     },
     (request) => {
-      const { criteria, as_of, limit } = request.body;
+      const { criteria, as_of, limit, overlap, profile } = request.body;
       return previewSegment(mallard, {
         criteria,
         asOf: parseOptionalTime('as_of', as_of),
         sampleSize: limit,
+        overlap,
+        profile,
       });
     },
   );

@@ -27,6 +27,19 @@ export interface CompileOptions {
   segments?: SegmentDefinitions | undefined;
   /** IANA zone of the account: days given as values are its days. */
   zone: string;
+  /** Is told of every leaf, those inside of a `where` too: what explains a tree shows what decides it. */
+  onLeaf?: (leaf: CompiledLeaf) => void;
+}
+
+/** A leaf as Malloy text, over what the tree is compiled over. */
+export interface CompiledLeaf {
+  /** JSONPath in the tree: '$.all[0].any[1]'. */
+  path: string;
+  /** The value that is compared. */
+  value: string;
+  type: FieldType;
+  /** Never null. */
+  condition: string;
 }
 
 /**
@@ -113,14 +126,17 @@ export function compileCriteria(criteria: Criteria, options: CompileOptions): st
       const window = isLast && days !== undefined ? [joins.withinDays(selected.source, days)] : [];
       return { ...selected, filters: [...selected.filters, ...window], days: step.within_days };
     });
-    return `(${joins.relation(sequenceOf(steps))}.of_contact is not null)`;
+    const sequenceRelation = joins.relation(sequenceOf(steps));
+    return relationCondition(path, sequenceRelation, `${sequenceRelation}.last_at`, 'timestamp');
   }
 
   function segmentCondition({ segment: id }: SegmentCondition, path: string, joins: BehaviourScans): string {
     const definition = segments.get(id);
     if (!definition) throw unknownName(`${path}.segment`, 'segment', id, [...segments.keys()]);
-    if ('members' in definition)
-      return `(${joins.relation(membersOf(definition.members))}.of_contact is not null)`;
+    if ('members' in definition) {
+      const relation = joins.relation(membersOf(definition.members));
+      return relationCondition(path, relation, `(${relation}.of_contact is not null)`, 'boolean');
+    }
     if (inside.includes(id)) {
       const circle = [...inside.slice(inside.indexOf(id)), id].join(' -> ');
       throw criteriaError({
@@ -132,6 +148,13 @@ export function compileCriteria(criteria: Criteria, options: CompileOptions): st
     const text = node(definition.criteria, `${path}.segment(${id})`, catalogue.fields, true);
     inside.pop();
     return text;
+  }
+
+  /** True of who is in a relation; `value` is what explains it. */
+  function relationCondition(path: string, relation: string, value: string, type: FieldType): string {
+    const isIn = `(${relation}.of_contact is not null)`;
+    options.onLeaf?.({ path, value, type, condition: isIn });
+    return isIn;
   }
 
   function selectedEvents({ source: name, where }: EventSelection, path: string): SelectedEvents {
@@ -176,7 +199,9 @@ export function compileCriteria(criteria: Criteria, options: CompileOptions): st
       const what = `${name}: ${compiled.what}`;
       throw criteriaError({ path: `${path}.value`, what, field: name, operator });
     }
-    return `((${compiled}) ?? false)`;
+    const guarded = `((${compiled}) ?? false)`;
+    options.onLeaf?.({ path, value: text, type, condition: guarded });
+    return guarded;
   }
 
   return node(criteria, '$', catalogue.fields, scans !== undefined);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { toTimestamp } from '../../data/clock.ts';
 import type { Session } from '../../data/owner/session.ts';
 import type { World } from '../../models/engine/engine.ts';
@@ -39,7 +40,8 @@ export async function findPerson(
   };
 }
 
-const members = `'{{members}}'`;
+/** Stands for the ids in compiled SQL. No value from outside can be it by chance or by intent. */
+const members = `'members ${randomUUID()}'`;
 const addresses = `select email_key from versions.contacts where contact_id in (${members})
   union select lower(trim(value)) from versions.contact_changes where field = 'email' and contact_id in (${members})`;
 const deals = `select deal_id from versions.deals where contact_id in (${members})

@@ -12,12 +12,16 @@ export async function refuseFanOut(session: Session, sql: string, source: string
     `select contact_id, count(*)::int as rows from (${sql}) group by contact_id having count(*) > 1
      order by contact_id limit 1`,
   );
-  if (!twice) return;
-  throw new MallardError(
+  if (twice) throw repeatedContact(source, twice.contact_id, twice.rows);
+}
+
+/** `model_invalid`: a join in `source` matches several rows of a contact. */
+export function repeatedContact(source: string, contactId: string, rows: number): MallardError {
+  return new MallardError(
     'model_invalid',
-    `${source} has ${twice.rows} rows of contact ${twice.contact_id}: a join in it matches several.`,
+    `${source} has ${rows} rows of contact ${contactId}: a join in it matches several.`,
     {
-      fields: { source, contact_id: twice.contact_id, rows: twice.rows },
+      fields: { source, contact_id: contactId, rows },
       remedy: 'Aggregate the joined source to one row per contact before joining it.',
     },
   );

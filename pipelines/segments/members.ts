@@ -22,6 +22,18 @@ export interface MemberPage {
 }
 
 /**
+ * The open memberships as persons, one row each: a relation `(segment_id, contact_id)`. Only merged contacts can be in twice, so
+ * only their rows are made distinct.
+ */
+export const openPersonsSql = `(
+  with grouped as (
+    select contact_id, canonical_contact_id from ${canonicalsSql}
+    union select canonical_contact_id, canonical_contact_id from ${canonicalsSql})
+  select segment_id, contact_id from ops.segment_memberships_open anti join grouped using (contact_id)
+  union all
+  select distinct segment_id, canonical_contact_id from ops.segment_memberships_open join grouped using (contact_id))`;
+
+/**
  * Members of each segment: persons, though two records of one may be in. Counted as rows less those that are too many, since only
  * merged contacts can be: to count distinct ids of 3.6M memberships would take a second.
  */

@@ -5,6 +5,9 @@ import type { Criteria } from '../../models/criteria/types.ts';
 import { resolveAsOf, utcText } from './as-of.ts';
 import { segmentDefinitions } from './definitions.ts';
 import { refuseFanOut } from './fan-out.ts';
+import { listSegments } from './listing.ts';
+import { readOverlap, type SegmentOverlap } from './preview-overlap.ts';
+import { readProfile, type PreviewProfile } from './preview-profile.ts';
 import type { SegmentContext } from './types.ts';
 import { accountZone } from './zone.ts';
 
@@ -18,6 +21,10 @@ export interface SegmentPreview {
   share: number | null;
   /** Some members: their id, address and name, and the fields that the criteria name. The same ones each time. */
   sample: Record<string, unknown>[];
+  /** Where asked for: how they meet each segment's present members. */
+  overlap?: (SegmentOverlap & { title: string })[];
+  /** Where asked for: what sets them apart from all contacts. */
+  profile?: PreviewProfile;
 }
 
 export interface PreviewOptions {
@@ -27,6 +34,10 @@ export interface PreviewOptions {
   asOf?: Date | undefined;
   /** Default 10. */
   sampleSize?: number | undefined;
+  /** Default false. Costs a scan more, as long as the count's, and a pass over the open memberships. */
+  overlap?: boolean | undefined;
+  /** Default false. Costs two scans more over all fields that are compared. */
+  profile?: boolean | undefined;
   /** Default 30,000. */
   timeoutMs?: number | undefined;
   signal?: AbortSignal | undefined;
@@ -63,7 +74,7 @@ export async function previewSegment(
 
   if (catalogue.contactSource !== 'contact_facts')
     await warehouse.read((session) => refuseFanOut(session, sql, catalogue.contactSource), limits);
-  const [counted, sample] = await Promise.all([
+  const [counted, sample, overlap, profile] = await Promise.all([
     warehouse.read(
       (session) =>
         session.one<{ count: number; total: number }>(
@@ -79,6 +90,8 @@ export async function previewSegment(
         ),
       limits,
     ),
+    options.overlap ? warehouse.read((session) => readOverlap(session, sql, column), limits) : undefined,
+    options.profile ? readProfile(context, criteria, { asOf, limits }) : undefined,
   ]);
   const { count = 0, total = 0 } = counted ?? {};
   const names = new Map(shown.map((path, index) => [`f${index}`, path]));
@@ -90,7 +103,15 @@ export async function previewSegment(
     sample: sample.map((row) =>
       Object.fromEntries(Object.entries(row).map(([name, value]) => [names.get(name) ?? name, value])),
     ),
+    ...(overlap && { overlap: await withTitles(context, overlap) }),
+    ...(profile && { profile }),
   };
+}
+
+async function withTitles(context: SegmentContext, overlap: readonly SegmentOverlap[]) {
+  const segments = await listSegments(context, { includeArchived: true });
+  const titles = new Map(segments.map(({ segment_id, title }) => [segment_id, title]));
+  return overlap.map((one) => ({ ...one, title: titles.get(one.segment_id) ?? one.segment_id }));
 }
 
 function fieldsOf(criteria: Criteria): string[] {

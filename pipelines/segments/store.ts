@@ -192,8 +192,21 @@ export function refuseTagged({ segments }: Pick<Catalogue, 'segments'>, id: stri
   });
 }
 
+/** What stands in the place of an id in the API's paths. */
+const reserved: ReadonlySet<string> = new Set(['export', 'migration', 'performance']);
+
 /** Throws `bad_request`. */
 export function checkId(id: string): void {
+  if (reserved.has(id)) {
+    throw new MallardError(
+      'bad_request',
+      `'${id}' cannot be a segment's id: the API has another use for it.`,
+      {
+        fields: { field: 'segment_id' },
+        remedy: 'Choose another.',
+      },
+    );
+  }
   if (/^[a-z][a-z0-9_-]{0,63}$/.test(id)) return;
   throw new MallardError('bad_request', `'${id}' is not a segment id.`, {
     fields: { field: 'segment_id' },

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import type { FieldDetail, ToldCatalogue, ToldField, ToldMeasure } from '../../catalogue/catalogue.ts';
 import type { UsedBy } from '../../catalogue/used-by.ts';
-import type { FieldValue } from '../../catalogue/values.ts';
+import type { FieldValue } from '../../../models/engine/field-values.ts';
 import { inSession, type Cli } from '../cli.ts';
 import { printFieldDetail, valueText } from '../field-detail.ts';
 import { note, printJson, printLine, printTable, type Row } from '../output.ts';

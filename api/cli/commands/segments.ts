@@ -11,6 +11,16 @@ import { segmentFileCommands } from './segments-files.ts';
 import { segmentMigrationCommand } from './segments-migration.ts';
 import { segmentPerformanceCommand } from './segments-performance.ts';
 
+import type { SegmentPreview } from '../../../pipelines/segments/preview.ts';
+import { printPreview } from './preview-lines.ts';
+import { segmentExplainCommand } from './segments-explain.ts';
+
+interface PreviewOptions {
+  limit: number;
+  overlap?: boolean;
+  profile?: boolean;
+}
+
 export function segmentCommands(program: Command, cli: Cli): void {
   const { streams } = cli;
   const segments = program.command('segments').description('Who fits which criteria');
@@ -60,16 +70,20 @@ export function segmentCommands(program: Command, cli: Cli): void {
     .description('How many fit criteria, and a few of them; saves nothing')
     .argument('<criteria>', 'JSON, or a JSON or YAML file')
     .option('--limit <n>', 'how many examples', wholeNumber, 5)
+    .option('--overlap', 'also who of them is in which segment')
+    .option('--profile', 'also what sets them apart from all contacts')
     .addHelpText(
       'after',
       `\nExample: mallard segments preview '{"field":"lifecycle_stage","operator":"equals","value":"lead"}'`,
     )
     .action(
-      inSession<{ limit: number }>(async ({ client }, options, file = '') => {
-        const preview = await client.request<Row>('POST', '/v1/segments/preview', {
-          body: { criteria: criteriaArgument(file), limit: options.limit, ...asOfOf(options) },
+      inSession<PreviewOptions>(async ({ client }, options, file = '') => {
+        const { limit, overlap, profile } = options;
+        const preview = await client.request<SegmentPreview>('POST', '/v1/segments/preview', {
+          body: { criteria: criteriaArgument(file), limit, overlap, profile, ...asOfOf(options) },
         });
-        printJson(streams, preview);
+        if (options.json) return printJson(streams, preview);
+        printPreview(streams, preview);
       }),
     );
 
@@ -122,6 +136,8 @@ export function segmentCommands(program: Command, cli: Cli): void {
         },
       ),
     );
+
+  segmentExplainCommand(segments, cli);
 
   segments
     .command('act')

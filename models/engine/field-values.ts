@@ -1,7 +1,7 @@
 import type { Session } from '../../data/owner/session.ts';
 import type { Warehouse } from '../../data/owner/warehouse.ts';
-import { marts } from '../../models/engine/marts.ts';
-import type { Catalogue, CatalogueField } from '../../models/engine/types.ts';
+import { marts } from './marts.ts';
+import type { Catalogue, CatalogueField } from './types.ts';
 
 /** At most so many different values are a small domain. */
 export const mostValues = 50;
