@@ -69,10 +69,21 @@ test('overlap: with each segment’s present members, persons compared, the most
     ),
   );
   const merged = await previewSegment(fixture.context, { criteria: stage('lead'), overlap: true });
-  expect(merged.overlap?.map((one) => [one.segment_id, one.member_count, one.both, one.of_segment])).toEqual([
-    ['leads', 2, 2, 1],
-    ['kiwis', 3, 2, 2 / 3],
-    ['customers', 2, 0, 0],
+  expect(
+    merged.overlap?.map((one) => [one.segment_id, one.member_count, one.both, one.of_preview, one.jaccard]),
+  ).toEqual([
+    ['leads', 2, 2, 1, 1],
+    ['kiwis', 3, 2, 1, 2 / 3],
+    ['customers', 2, 0, 0, 0],
+  ]);
+  const second = await previewSegment(fixture.context, {
+    criteria: { field: 'contact_id', operator: 'equals', value: 'e' },
+    overlap: true,
+  });
+  expect(second.overlap?.map(({ segment_id, both }) => [segment_id, both])).toEqual([
+    ['customers', 1],
+    ['kiwis', 1],
+    ['leads', 0],
   ]);
 }, 240_000);
 
