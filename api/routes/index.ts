@@ -19,6 +19,7 @@ import { publishRoutes } from './publish.ts';
 import { queryRoutes } from './query.ts';
 import { reportRoutes } from './reports.ts';
 import { scoreRoutes } from './scores.ts';
+import { segmentBacktestRoutes } from './segment-backtest.ts';
 import { segmentRoutes } from './segments.ts';
 import { suppressionRoutes } from './suppressions.ts';
 import { testRoutes } from './tests.ts';
@@ -42,6 +43,7 @@ export const resources: readonly Routes[] = [
   whyRoutes,
   fieldRoutes,
   segmentRoutes,
+  segmentBacktestRoutes,
   contactRoutes,
   campaignRoutes,
   campaignRunRoutes,

@@ -3,8 +3,8 @@ import type { ApiClient } from '../../client.ts';
 import { asOfOf, inSession, wholeNumber, type Cli } from '../cli.ts';
 import { byOption, definedOnly } from './consent.ts';
 import { note, printJson, printLine, printTable, type Row, type Streams } from '../output.ts';
+import { idOf, readObject } from '../objects.ts';
 import { usage, type GlobalOptions } from '../session.ts';
-import { idOf, readObject } from './segments.ts';
 
 export function campaignCommands(program: Command, { streams }: Cli): void {
   const campaigns = program.command('campaigns').description('Plan, launch and follow mailings');

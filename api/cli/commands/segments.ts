@@ -1,12 +1,13 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { parse } from 'yaml';
 import { asOfOf, inSession, wholeNumber, type Cli } from '../cli.ts';
 import { printJson, printLine, printTable, type Row } from '../output.ts';
-import { usage } from '../session.ts';
+import { idOf, parseObject, readObject } from '../objects.ts';
+import { segmentBacktestCommand } from './segments-backtest.ts';
 
-export function segmentCommands(program: Command, { streams }: Cli): void {
+export function segmentCommands(program: Command, cli: Cli): void {
+  const { streams } = cli;
   const segments = program.command('segments').description('Who fits which criteria');
+  segmentBacktestCommand(segments, cli);
 
   segments
     .command('list')
@@ -122,35 +123,6 @@ export function segmentCommands(program: Command, { streams }: Cli): void {
         printTable(streams, [answer], ['run_id', 'action', 'dry_run', 'matched', 'acted', 'skipped']);
       }),
     );
-}
-
-/** JSON is YAML too. Throws `bad_usage`. */
-export function readObject(file: string): Row {
-  try {
-    return parseObject(readFileSync(file, 'utf8'), file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-      throw usage(`There is no file ${file}.`, 'Check the path.');
-    throw error;
-  }
-}
-
-function parseObject(text: string, what: string): Row {
-  let value: unknown;
-  try {
-    value = parse(text);
-  } catch {
-    throw usage(`${what} is neither JSON nor YAML.`, 'Correct it.');
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Row;
-  if (Array.isArray(value)) return { criteria: value };
-  throw usage(`${what} is not an object.`, 'Correct it.');
-}
-
-export function idOf(value: Row, field: string, file: string): string {
-  const id = value[field];
-  if (typeof id === 'string' && id !== '') return id;
-  throw usage(`${file} has no ${field}.`, `Add a ${field}.`);
 }
 
 function without(value: Row, field: string): Row {

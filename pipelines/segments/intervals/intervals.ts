@@ -1,0 +1,164 @@
+import { leafName, leafTree, type Leaf } from '../../../models/criteria/intervals.ts';
+import { criteriaCatalogue } from '../../../models/criteria/from-catalogue.ts';
+import { membershipQuery } from '../../../models/criteria/query.ts';
+import type { Criteria } from '../../../models/criteria/types.ts';
+import type { Sources } from '../../../models/engine/timelines/expressions.ts';
+import type { ModelEngine } from '../../../models/engine/engine.ts';
+import { eventValues } from './events.ts';
+import { movesOf, type Moves } from './moves.ts';
+import { existence, ownSteps } from './own-fields.ts';
+import { planLeaf, type LeafPlan, type PlanOptions } from './plan.ts';
+import { sampledMoves } from './sampled.ts';
+import { createDays } from './span.ts';
+import { measureSteps } from './steps.ts';
+import { sweepSql } from './sweep.ts';
+import type { Workspace } from './workspace.ts';
+
+/** What intervals need of the models. */
+export type IntervalEngine = Pick<ModelEngine, 'compileSql' | 'catalogue' | 'definitions'>;
+
+/** How a condition was followed. */
+export interface LeafNote {
+  /** `email_events.clicks at_least 3 within 30 days`. */
+  leaf: string;
+  /** `exact`: at every moment. `sampled`: at `times` of the span only, between which it is taken to stay the same. */
+  followed: 'exact' | 'sampled';
+  sample_count: number | null;
+}
+
+export interface IntervalOptions {
+  zone: string;
+  /** When leaves that cannot be followed exactly are evaluated: ascending, within the span. */
+  sampleTimes: readonly Date[];
+}
+
+export interface SegmentIntervals {
+  /**
+   * `(segment_id, contact_id, valid_from, valid_to)`: a member as of T where valid_from <= T < valid_to; valid_to is null where
+   * it still is one at the span's end. Of one contact ascending, with time between.
+   */
+  table: string;
+  /** When each contact is there. */
+  there: Moves;
+  /** How each condition of each segment was followed. */
+  leaves: Map<string, LeafNote[]>;
+}
+
+/**
+ * Who is in which segment when, over a span: at each T of it the answer of an evaluation with AS_OF = T and everything known.
+ * @throws `criteria_invalid` as an evaluation
+ */
+export async function segmentIntervals(
+  work: Workspace,
+  engine: IntervalEngine,
+  segments: readonly { id: string; criteria: Criteria }[],
+  { zone, sampleTimes }: IntervalOptions,
+): Promise<SegmentIntervals> {
+  const catalogue = criteriaCatalogue(await engine.catalogue());
+  for (const error of membershipQuery(segments, { catalogue, zone }).errors.values()) throw error;
+  const model = await (await engine.definitions()).materializer.getModel();
+  const sources = model._modelDef.contents as Sources;
+  const daysTable = work.name('days');
+  await createDays(work.session, daysTable, work.span, zone);
+  const there = await existence(work, engine, daysTable, true);
+
+  const trees = segments.map(({ id, criteria }) => ({ id, ...leafTree(criteria) }));
+  const leaves = new Map(
+    trees.flatMap((tree) => tree.leaves.map((leaf) => [JSON.stringify(leaf), leaf] as const)),
+  );
+  const exact = await exactMoves(work, engine, leaves, { catalogue, sources, zone }, daysTable);
+  const others = [...leaves].filter(([key]) => !exact.has(key));
+  const sampled = await sampledMoves(
+    work,
+    engine,
+    others.map(([, leaf]) => leaf),
+    sampleTimes,
+    { catalogue, zone },
+  );
+  const moves = new Map([...exact, ...others.map(([key], index) => [key, sampled[index] as Moves] as const)]);
+
+  const table = work.name('intervals');
+  await work.session.run(
+    `create temp table ${table} (segment_id varchar, contact_id varchar, valid_from timestamp, valid_to timestamp)`,
+  );
+  for (const { id, leaves: own, holds } of trees) {
+    const relations = [there, ...own.map((leaf) => moves.get(JSON.stringify(leaf)) as Moves)];
+    await work.session.run(
+      `insert into ${table} select $1, contact_id, valid_from, valid_to from (${sweepSql(work, relations, `h0 and ${holds}`)})`,
+      [id],
+    );
+  }
+  const note = (leaf: Leaf): LeafNote =>
+    exact.has(JSON.stringify(leaf))
+      ? { leaf: leafName(leaf), followed: 'exact', sample_count: null }
+      : { leaf: leafName(leaf), followed: 'sampled', sample_count: sampleTimes.length };
+  return { table, there, leaves: new Map(trees.map(({ id, leaves: own }) => [id, own.map(note)])) };
+}
+
+/** The moves of the leaves that can be followed exactly, by the leaf's JSON. */
+async function exactMoves(
+  work: Workspace,
+  engine: IntervalEngine,
+  leaves: ReadonlyMap<string, Leaf>,
+  options: PlanOptions,
+  daysTable: string,
+): Promise<Map<string, Moves>> {
+  const steps = new StepTables(work, engine, daysTable);
+  const exact = new Map<string, Moves>();
+  for (const [key, leaf] of leaves) {
+    const plan = planLeaf(leaf, options);
+    const found = plan && (await steps.of(plan));
+    if (!plan || found === undefined) continue;
+    const { steps: read, nothing } = readSteps(plan, found);
+    exact.set(
+      key,
+      await movesOf(work, engine, { steps: read, nothing, type: plan.type, test: plan.test, daysTable }),
+    );
+  }
+  return exact;
+}
+
+/** The steps of what the leaf reads, and its value where there are none. */
+function readSteps(plan: LeafPlan, steps: string): { steps: string; nothing: string } {
+  if (plan.read === 'is_set' || plan.read === 'is_filled') {
+    const value = plan.read === 'is_set' ? 'value is not null' : `coalesce(value <> '', false)`;
+    return { steps: `select contact_id, moment, ${value} as value from (${steps})`, nothing: 'false' };
+  }
+  return { steps, nothing: plan.from === 'events' && plan.kind === 'sum' ? '0' : 'null' };
+}
+
+/** Steps that several leaves test are worked out once. */
+class StepTables {
+  readonly #work: Workspace;
+  readonly #engine: IntervalEngine;
+  readonly #daysTable: string;
+  readonly #known = new Map<string, Promise<string | undefined>>();
+
+  constructor(work: Workspace, engine: IntervalEngine, daysTable: string) {
+    this.#work = work;
+    this.#engine = engine;
+    this.#daysTable = daysTable;
+  }
+
+  /** A SELECT of the steps; undefined where they cannot be told exactly. */
+  of(plan: LeafPlan): Promise<string | undefined> {
+    if (plan.from === 'own') {
+      return this.#once(`own ${plan.field}`, () =>
+        ownSteps(this.#work, this.#engine, plan.field, this.#daysTable),
+      );
+    }
+    const { source, measure, filters, kind, days } = plan;
+    const name = JSON.stringify([source.name, measure, filters]);
+    return this.#once(`steps ${name} ${days}`, async () => {
+      const events = await this.#once(`events ${name}`, () => eventValues(this.#work, this.#engine, plan));
+      if (events === undefined) return undefined;
+      return measureSteps(this.#work, events, { kind, days, daysTable: this.#daysTable });
+    });
+  }
+
+  #once(key: string, make: () => Promise<string | undefined>): Promise<string | undefined> {
+    const known = this.#known.get(key) ?? make();
+    this.#known.set(key, known);
+    return known;
+  }
+}
