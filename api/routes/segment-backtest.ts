@@ -15,8 +15,8 @@ const Backtest = Type.Object({
     Type.Object({
       starts_at: text,
       member_count: Count('as of starts_at'),
-      entered_count: Count('until the next period'),
-      left_count: Count('until the next period'),
+      entered_count: Count('after starts_at, up to the next one'),
+      left_count: Count('likewise'),
     }),
   ),
   member_count: Count('at the end'),

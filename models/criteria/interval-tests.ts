@@ -1,12 +1,14 @@
+import { malloyPath } from './literal.ts';
 import { conditionText, operatorFor, shapeOf, ValueProblem } from './operators.ts';
 import type { CriteriaValue, FieldType } from './types.ts';
 
 /**
  * How a condition is tested on a value that stays the same for a while.
- * - `fixed`: once, by the Malloy condition over a column `value`, which is never null.
+ * - `fixed`: once, by the Malloy condition over a column, which is never null.
  * - `aging`: the value is a time, and the account's day decides. True in each of `ages`.
  */
-export type IntervalTest = { kind: 'fixed'; malloy: string } | { kind: 'aging'; ages: Age[] };
+export type IntervalTest =
+  { kind: 'fixed'; condition: (column: string) => string } | { kind: 'aging'; ages: Age[] };
 
 /**
  * From the first day (of the account) that begins at or after the value plus `after_us`, until the first that begins at or
@@ -38,8 +40,9 @@ export function valueTest(
         : { after_us: left, until_us: undefined };
     return { kind: 'aging', ages: [age] };
   }
-  const text = conditionText('`value`', type, operator, value, zone);
-  return text instanceof ValueProblem ? undefined : { kind: 'fixed', malloy: `((${text}) ?? false)` };
+  const text = (column: string) => conditionText(malloyPath(column), type, operator, value, zone);
+  if (text('value') instanceof ValueProblem) return undefined;
+  return { kind: 'fixed', condition: (column) => `((${text(column) as string}) ?? false)` };
 }
 
 /** The test of a condition on `days(value to $LAST_SECOND)`: whole days, never negative, that count up at midnight. */

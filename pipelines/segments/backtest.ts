@@ -35,6 +35,7 @@ export interface BacktestPeriod {
   starts_at: string;
   /** As of `starts_at`. */
   member_count: number;
+  /** After `starts_at`, up to and at the next period's. */
   entered_count: number;
   left_count: number;
 }
@@ -144,27 +145,27 @@ async function criteriaOf(
   );
 }
 
-/** Entries at the very start of the span are who was in already. */
+/** Who is in from the span's very start did not enter. A move at the start of a period is in its size already. */
 async function periodsOf(
   work: Workspace,
   { table }: SegmentIntervals,
   starts: readonly Date[],
 ): Promise<BacktestPeriod[]> {
-  const rows = await work.session.rows<Omit<BacktestPeriod, 'starts_at'> & { starts_at: string }>(
+  return work.session.rows<BacktestPeriod>(
     `with periods as (select unnest(from_json($1, '["TIMESTAMP"]')) as starts_at),
        moves as (
-         select valid_from as moment, 1 as entered, 0 as gone, valid_from = ${work.from} as is_first from ${table}
-         union all select valid_to, 0, 1, false from ${table} where valid_to is not null),
+         select valid_from as moment, 1 as entered, 0 as gone from ${table} where valid_from > ${work.from}
+         union all select valid_to, 0, 1 from ${table} where valid_to is not null),
        counted as (
-         select p.starts_at, count(*) filter (is_first) as first_count, count(*) filter (entered = 1 and not is_first) as entered_count, sum(gone) as left_count
-         from moves m asof join periods p on m.moment >= p.starts_at group by p.starts_at)
-     select starts_at, (sum(coalesce(first_count, 0) + coalesce(entered_count, 0) - coalesce(left_count, 0)) over (order by starts_at)
-         - coalesce(entered_count, 0) + coalesce(left_count, 0))::int as member_count,
+         select p.starts_at, sum(entered) as entered_count, sum(gone) as left_count
+         from moves m asof join periods p on m.moment > p.starts_at group by p.starts_at)
+     select starts_at,
+       ((select count(*) from ${table} where valid_from = ${work.from})
+         + coalesce(sum(entered_count - left_count) over (order by starts_at rows between unbounded preceding and 1 preceding), 0))::int as member_count,
        coalesce(entered_count, 0)::int as entered_count, coalesce(left_count, 0)::int as left_count
      from periods left join counted using (starts_at) order by starts_at`,
     [JSON.stringify(starts.map(toTimestamp))],
   );
-  return rows;
 }
 
 /** Entries within the span whose days are over within it too. */

@@ -29,6 +29,6 @@ export async function eventValues(
   return work.keep(
     'events',
     `select event_contact as contact_id, event_at as moment, ${value} as value from (${sql})
-     where event_at < ${work.until} and event_value is not null${kind === 'sum' ? ' and event_value <> 0' : ''}`,
+     where event_at < ${work.factsUntil} and event_value is not null${kind === 'sum' ? ' and event_value <> 0' : ''}`,
   );
 }

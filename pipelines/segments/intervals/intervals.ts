@@ -9,7 +9,7 @@ import { movesOf, type Moves } from './moves.ts';
 import { existence, ownSteps } from './own-fields.ts';
 import { planLeaf, type LeafPlan, type PlanOptions } from './plan.ts';
 import { sampledMoves } from './sampled.ts';
-import { createDays } from './span.ts';
+import { createDays, type Days } from './span.ts';
 import { measureSteps } from './steps.ts';
 import { sweepSql } from './sweep.ts';
 import type { Workspace } from './workspace.ts';
@@ -58,15 +58,14 @@ export async function segmentIntervals(
   for (const error of membershipQuery(segments, { catalogue, zone }).errors.values()) throw error;
   const model = await (await engine.definitions()).materializer.getModel();
   const sources = model._modelDef.contents as Sources;
-  const daysTable = work.name('days');
-  await createDays(work.session, daysTable, work.span, zone);
-  const there = await existence(work, engine, daysTable, true);
+  const days = await createDays(work.session, work.name('days'), work.span, zone);
+  const there = await existence(work, engine, days, true);
 
   const trees = segments.map(({ id, criteria }) => ({ id, ...leafTree(criteria) }));
   const leaves = new Map(
     trees.flatMap((tree) => tree.leaves.map((leaf) => [JSON.stringify(leaf), leaf] as const)),
   );
-  const exact = await exactMoves(work, engine, leaves, { catalogue, sources, zone }, daysTable);
+  const exact = await exactMoves(work, engine, leaves, { catalogue, sources, zone }, days);
   const others = [...leaves].filter(([key]) => !exact.has(key));
   const sampled = await sampledMoves(
     work,
@@ -101,9 +100,9 @@ async function exactMoves(
   engine: IntervalEngine,
   leaves: ReadonlyMap<string, Leaf>,
   options: PlanOptions,
-  daysTable: string,
+  days: Days,
 ): Promise<Map<string, Moves>> {
-  const steps = new StepTables(work, engine, daysTable);
+  const steps = new StepTables(work, engine, days);
   const exact = new Map<string, Moves>();
   for (const [key, leaf] of leaves) {
     const plan = planLeaf(leaf, options);
@@ -112,7 +111,7 @@ async function exactMoves(
     const { steps: read, nothing } = readSteps(plan, found);
     exact.set(
       key,
-      await movesOf(work, engine, { steps: read, nothing, type: plan.type, test: plan.test, daysTable }),
+      await movesOf(work, engine, { steps: read, nothing, type: plan.type, test: plan.test, days }),
     );
   }
   return exact;
@@ -121,8 +120,12 @@ async function exactMoves(
 /** The steps of what the leaf reads, and its value where there are none. */
 function readSteps(plan: LeafPlan, steps: string): { steps: string; nothing: string } {
   if (plan.read === 'is_set' || plan.read === 'is_filled') {
-    const value = plan.read === 'is_set' ? 'value is not null' : `coalesce(value <> '', false)`;
-    return { steps: `select contact_id, moment, ${value} as value from (${steps})`, nothing: 'false' };
+    const read = (column: string) =>
+      plan.read === 'is_set' ? `${column} is not null` : `coalesce(${column} <> '', false)`;
+    return {
+      steps: `select contact_id, moment, ${read('value')} as value, ${read('before')} as before from (${steps})`,
+      nothing: 'false',
+    };
   }
   return { steps, nothing: plan.from === 'events' && plan.kind === 'sum' ? '0' : 'null' };
 }
@@ -131,28 +134,28 @@ function readSteps(plan: LeafPlan, steps: string): { steps: string; nothing: str
 class StepTables {
   readonly #work: Workspace;
   readonly #engine: IntervalEngine;
-  readonly #daysTable: string;
+  readonly #days: Days;
   readonly #known = new Map<string, Promise<string | undefined>>();
 
-  constructor(work: Workspace, engine: IntervalEngine, daysTable: string) {
+  constructor(work: Workspace, engine: IntervalEngine, days: Days) {
     this.#work = work;
     this.#engine = engine;
-    this.#daysTable = daysTable;
+    this.#days = days;
   }
 
   /** A SELECT of the steps; undefined where they cannot be told exactly. */
   of(plan: LeafPlan): Promise<string | undefined> {
     if (plan.from === 'own') {
       return this.#once(`own ${plan.field}`, () =>
-        ownSteps(this.#work, this.#engine, plan.field, this.#daysTable),
+        ownSteps(this.#work, this.#engine, plan.field, this.#days),
       );
     }
-    const { source, measure, filters, kind, days } = plan;
+    const { source, measure, filters, kind, days: window } = plan;
     const name = JSON.stringify([source.name, measure, filters]);
-    return this.#once(`steps ${name} ${days}`, async () => {
+    return this.#once(`steps ${name} ${window}`, async () => {
       const events = await this.#once(`events ${name}`, () => eventValues(this.#work, this.#engine, plan));
       if (events === undefined) return undefined;
-      return measureSteps(this.#work, events, { kind, days, daysTable: this.#daysTable });
+      return measureSteps(this.#work, events, { kind, window, days: this.#days });
     });
   }
 

@@ -2,7 +2,7 @@ import { MallardError } from '../../../data/errors.ts';
 import type { Age, IntervalTest } from '../../../models/criteria/interval-tests.ts';
 import type { FieldType } from '../../../models/criteria/types.ts';
 import type { SegmentEngine } from '../types.ts';
-import { atNextDay } from './span.ts';
+import { atNextDay, type Days } from './span.ts';
 import type { Workspace } from './workspace.ts';
 
 /**
@@ -21,30 +21,29 @@ export interface TestedSteps {
   /** The value before the first step, and of contacts without any, as SQL. */
   nothing: string;
   test: IntervalTest;
-  daysTable: string;
+  days: Days;
 }
 
 /** The moves of a test over steps. */
 export async function movesOf(
   work: Workspace,
   engine: SegmentEngine,
-  { steps, type, nothing, test, daysTable }: TestedSteps,
+  { steps, type, nothing, test, days }: TestedSteps,
 ): Promise<Moves> {
   if (test.kind === 'aging') {
-    return { table: await work.keep('moves', agingMoves(work, steps, test.ages, daysTable)), base: 0 };
+    return { table: await work.keep('moves', agingMoves(work, steps, test.ages, days)), base: 0 };
   }
-  const tested = await fixedTest(engine, type, test.malloy);
+  const tested = await fixedTest(engine, type, test.condition);
   const row = await work.session.one<{ is_true: boolean }>(
-    tested(`select null::varchar as contact_id, null::timestamp as moment, ${nothing} as value`),
+    tested(
+      `select null::varchar as contact_id, null::timestamp as moment, ${nothing} as value, ${nothing} as before`,
+    ),
   );
-  const base = row?.is_true ? 1 : 0;
   const table = await work.keep(
     'moves',
-    `select contact_id, moment, case when is_true then 1 else -1 end as move
-     from (select *, lag(is_true, 1, ${base === 1}) over (partition by contact_id order by moment) as was_true from (${tested(steps)}))
-     where is_true <> was_true`,
+    `select contact_id, moment, case when is_true then 1 else -1 end as move from (${tested(steps)}) where is_true <> was_true`,
   );
-  return { table, base };
+  return { table, base: row?.is_true ? 1 : 0 };
 }
 
 const sqlTypes: Record<FieldType, string> = {
@@ -62,11 +61,11 @@ const sqlTypes: Record<FieldType, string> = {
 async function fixedTest(
   engine: SegmentEngine,
   type: FieldType,
-  malloy: string,
+  condition: (column: string) => string,
 ): Promise<(relation: string) => string> {
-  const inPlace = `select null::varchar as contact_id, null::timestamp as moment, null::${sqlTypes[type]} as value`;
+  const inPlace = `select null::varchar as contact_id, null::timestamp as moment, null::${sqlTypes[type]} as value, null::${sqlTypes[type]} as before`;
   const { sql } = await engine.compileSql(
-    `run: duckdb.sql("""${inPlace}""") -> { select: contact_id, moment, is_true is ${malloy} }`,
+    `run: duckdb.sql("""${inPlace}""") -> { select: contact_id, moment, is_true is ${condition('value')}, was_true is ${condition('before')} }`,
     { asOf: new Date(0), restricted: false },
   );
   const start = sql.indexOf(inPlace);
@@ -75,13 +74,12 @@ async function fixedTest(
 }
 
 /** Each age of each step, cut to the time in which the value holds. */
-function agingMoves(work: Workspace, steps: string, ages: readonly Age[], daysTable: string): string {
-  const held = `select *, lead(moment, 1, ${work.until}) over (partition by contact_id order by moment) as ends from (${steps})`;
+function agingMoves(work: Workspace, steps: string, ages: readonly Age[], days: Days): string {
   const stretches = ages.map((age) => {
     const due = (us: number, columns: string, relation: string) =>
-      `(${atNextDay(daysTable, work.span, { columns, time: `r.value + to_microseconds(${us})`, relation })})`;
+      `(${atNextDay(days, { columns, time: `r.value + to_microseconds(${us})`, relation })})`;
     const kept = 't.contact_id, t.value, t.begins, t.ends';
-    let relation = `(select contact_id, value, greatest(moment, value + interval 1 microsecond) as begins, ends from (${held}) where value is not null)`;
+    let relation = `(select contact_id, value, greatest(moment, value + interval 1 microsecond) as begins, ends from (${steps}) where value is not null)`;
     if (age.after_us !== undefined) {
       const late = due(age.after_us, kept, relation);
       relation = `(select contact_id, value, greatest(begins, moment) as begins, ends from ${late})`;

@@ -3,6 +3,8 @@ import type { OwnField } from '../../../models/engine/timelines/fields.ts';
 import { canonicalsSql, hasMerged } from '../../identity/canonicals.ts';
 import type { SegmentEngine } from '../types.ts';
 import { movesOf, type Moves } from './moves.ts';
+import type { Days } from './span.ts';
+import { withNeighbours } from './steps.ts';
 import { sweepSql } from './sweep.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -19,54 +21,62 @@ export function recordedSteps(work: Workspace, column: Column): string {
   const type = column === 'first_seen_at' ? 'timestamp' : trackedFields.contact[column];
   const own = column === 'first_seen_at' ? column : `case when ${isDescribed} then ${column} end`;
   return `select contact_id, greatest(valid_from + interval 1 microsecond, ${work.from}) as moment, arg_max({v: value}, valid_from).v::${type} as value
-    from versions.contact_changes where field = '${column}' and superseded_at is null and valid_from < ${work.until} group by all
+    from versions.contact_changes where field = '${column}' and superseded_at is null and valid_from < ${work.factsUntil} group by all
     union all
     select contact_id, ${work.from}, ${own} from versions.contacts where superseded_at is null
       and contact_id not in (select contact_id from versions.contact_changes where field = '${column}')`;
 }
 
 /**
- * When each contact is there: `(contact_id, moment, move)`. From its creation on; of one that was known by its id only, from when it was first seen.
- * Those that another stands for are left out only where `persons`.
+ * When each contact is there: `(contact_id, moment, move)`. From its creation on; of one that was known by its id only, from when it was
+ * first seen. Those that another stands for are left out where `persons`.
  */
 export async function existence(
   work: Workspace,
   engine: SegmentEngine,
-  daysTable: string,
+  days: Days,
   persons: boolean,
 ): Promise<Moves> {
-  const begun = async (column: Column, rows: string): Promise<Moves> => {
-    const steps = await work.keep('steps', recordedSteps(work, column));
-    const past = { kind: 'aging' as const, ages: [{ after_us: undefined, until_us: undefined }] };
-    const unset = { kind: 'fixed' as const, malloy: '`value` is null' };
-    const common = { steps: `from ${steps}`, type: 'timestamp' as const, nothing: 'null', daysTable };
-    const after = await movesOf(work, engine, { ...common, test: past });
-    const without = await movesOf(work, engine, { ...common, test: unset });
-    const table = await work.keep(
-      'moves',
-      `from ${after.table} union all from ${without.table} union all select contact_id, ${work.from}, ${without.base} from (${rows})`,
-    );
-    return { table, base: 0 };
+  const tracked = await work.keep(
+    'tracked',
+    `select distinct contact_id from versions.contact_changes where field in ('created_at', 'first_seen_at')`,
+  );
+  const after = (column: string) =>
+    `coalesce(greatest(${column} + interval 1 microsecond, ${work.from}), ${work.from})`;
+  const plain = `select contact_id, case when ${isDescribed} then ${after('created_at')} else ${after('first_seen_at')} end as moment, 1 as move
+    from versions.contacts where superseded_at is null and contact_id not in (from ${tracked})`;
+  const moves = `from (${plain}) where moment < ${work.until} union all from (${await trackedExistence(work, engine, days, tracked)})`;
+  const mine = `select * from (${moves}) where contact_id not in (select contact_id from ${canonicalsSql})`;
+  return { table: await work.keep('moves', persons ? mine : moves), base: 0 };
+}
+
+/** The same where the history tells of several creations. */
+async function trackedExistence(
+  work: Workspace,
+  engine: SegmentEngine,
+  days: Days,
+  tracked: string,
+): Promise<string> {
+  const rows = `select contact_id, ${work.from} as moment, 1 as move from versions.contacts where superseded_at is null and contact_id in (from ${tracked})`;
+  const begun = async (column: Column): Promise<[Moves, Moves]> => {
+    const recorded = `select * from (${recordedSteps(work, column)}) where contact_id in (from ${tracked})`;
+    const steps = `from ${await work.keep('steps', withNeighbours(work, recorded))}`;
+    const common = { steps, type: 'timestamp' as const, nothing: 'null::timestamp', days };
+    return [
+      await movesOf(work, engine, {
+        ...common,
+        test: { kind: 'aging', ages: [{ after_us: undefined, until_us: undefined }] },
+      }),
+      await movesOf(work, engine, {
+        ...common,
+        test: { kind: 'fixed', condition: (column_) => `(${column_} is null)` },
+      }),
+    ];
   };
-  const all = 'select contact_id from versions.contacts where superseded_at is null';
-  const created = await begun('created_at', all);
-  const seen = await begun('first_seen_at', all);
-  const described: Moves = {
-    table: await work.keep(
-      'moves',
-      `select contact_id, ${work.from} as moment, 1 as move from versions.contacts where superseded_at is null and ${isDescribed}`,
-    ),
-    base: 0,
-  };
-  const there: Moves = {
-    table: await work.keep('moves', `select contact_id, ${work.from} as moment, 1 as move from (${all})`),
-    base: 0,
-  };
-  const stretches = sweepSql(work, [there, created, described, seen], 'h0 and h1 and (h2 or h3)');
-  const mine = persons
-    ? `select * from (${stretches}) where contact_id not in (select contact_id from ${canonicalsSql})`
-    : stretches;
-  return { table: await work.keep('moves', stretchMoves(mine)), base: 0 };
+  const there: Moves = { table: await work.keep('moves', rows), base: 0 };
+  const described: Moves = { table: await work.keep('moves', `${rows} and ${isDescribed}`), base: 0 };
+  const leaves = [there, ...(await begun('created_at')), described, ...(await begun('first_seen_at'))];
+  return stretchMoves(sweepSql(work, leaves, 'h0 and (h1 or h2) and (h3 or h4 or h5)'));
 }
 
 /** The moves of stretches `(contact_id, valid_from, valid_to)`. */
@@ -81,12 +91,13 @@ export async function ownSteps(
   work: Workspace,
   engine: SegmentEngine,
   field: OwnField,
-  daysTable: string,
+  days: Days,
 ): Promise<string> {
-  const steps = await work.keep('steps', recordedSteps(work, field));
-  if (!(await hasMerged(work.session))) return `from ${steps}`;
-  const there = await existence(work, engine, daysTable, false);
-  return `from ${await work.keep('steps', mergedSteps(work, field, steps, there))}`;
+  const recorded = recordedSteps(work, field);
+  if (!(await hasMerged(work.session))) return withNeighbours(work, recorded);
+  const steps = await work.keep('steps', recorded);
+  const there = await existence(work, engine, days, false);
+  return `from ${await work.keep('steps', withNeighbours(work, mergedSteps(work, field, steps, there)))}`;
 }
 
 /**

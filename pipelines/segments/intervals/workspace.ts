@@ -20,6 +20,11 @@ export class Workspace {
     return sqlTime(this.span.until);
   }
 
+  /** Facts of this time and later are left out. */
+  get factsUntil(): string {
+    return sqlTime(this.span.factsUntil ?? this.span.until);
+  }
+
   /** Makes a table of what `sql` selects, and answers its name. */
   async keep(what: string, sql: string): Promise<string> {
     const name = this.name(what);
