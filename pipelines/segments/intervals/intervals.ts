@@ -78,7 +78,7 @@ export async function segmentIntervals(
 
   const table = work.name('intervals');
   await work.session.run(
-    `create temp table ${table} (segment_id varchar, contact_id varchar, valid_from timestamp, valid_to timestamp)`,
+    `create or replace temp table ${table} (segment_id varchar, contact_id varchar, valid_from timestamp, valid_to timestamp)`,
   );
   for (const { id, leaves: own, holds } of trees) {
     const relations = [there, ...own.map((leaf) => moves.get(JSON.stringify(leaf)) as Moves)];

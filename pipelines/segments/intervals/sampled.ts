@@ -25,7 +25,7 @@ export async function sampledMoves(
   const columns = leaves.map((_, index) => query.columns.get(`l${index}`) ?? '');
   const table = work.name('samples');
   await work.session.run(
-    `create temp table ${table} (contact_id varchar, moment timestamp, until timestamp, ${columns.map((column) => `${column} boolean`).join(', ')})`,
+    `create or replace temp table ${table} (contact_id varchar, moment timestamp, until timestamp, ${columns.map((column) => `${column} boolean`).join(', ')})`,
   );
   for (const [index, at] of times.entries()) {
     const { sql } = await engine.compileSql(query.malloy ?? '', { asOf: at, restricted: true });

@@ -56,7 +56,7 @@ export async function createDays(session: Session, name: string, span: Span, zon
   const starts = dayStarts({ from: span.from, until: new Date(span.until.getTime() + 3 * day) }, zone);
   const first = starts[0] ?? span.from;
   await session.run(
-    `create temp table ${name} as
+    `create or replace temp table ${name} as
      with starts as (select unnest(from_json($1, '["TIMESTAMP"]')) as start),
        dates as (select unnest(generate_series(date_trunc('day', $2::timestamp), $3::timestamp, interval 1 day)) as date)
      select date::date as utc_date, starts[1] as first, starts[2] as second, starts[3] as third

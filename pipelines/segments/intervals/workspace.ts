@@ -28,7 +28,7 @@ export class Workspace {
   /** Makes a table of what `sql` selects, and answers its name. */
   async keep(what: string, sql: string): Promise<string> {
     const name = this.name(what);
-    await this.session.run(`create temp table ${name} as ${sql}`);
+    await this.session.run(`create or replace temp table ${name} as ${sql}`);
     return name;
   }
 
