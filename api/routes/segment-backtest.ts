@@ -60,7 +60,7 @@ export const segmentBacktestRoutes: Routes = (app, { mallard }) => {
         tags: ['segments'],
         summary: 'Try a segment on the past',
         description:
-          'Who would have been in it at every moment, who entered and left, and what they did then. Criteria over events, windows and the history of contacts are followed exactly; `leaves` says which others were evaluated once a step only.',
+          'Who would have been in it at every moment, who entered and left, and what they did then. Criteria over events, windows and the history of contacts are followed exactly; `leaves` says which others were evaluated once a week only.',
         body: Type.Object(
           {
             criteria: Type.Optional(

@@ -90,7 +90,7 @@ export async function backtestSegment(context: IntervalContext, options: Backtes
   const span = { from, until };
   const zone = accountZone(warehouse);
   const starts = stepStarts(span, step, zone);
-  const sampleTimes = step === 'day' ? stepStarts(span, 'week', zone) : starts;
+  const sampleTimes = sampleTimesOf(stepStarts(span, 'week', zone), step === 'day' ? [] : starts);
   const catalogue = criteriaCatalogue(await engine.catalogue());
   const run = {
     segments: [{ id, criteria }],
@@ -143,6 +143,12 @@ async function criteriaOf(
       remedy: 'Look at single times with `mallard segments preview --as-of`, or write it as criteria.',
     },
   );
+}
+
+/** Each week, and at the starts of longer steps, so that their sizes are those of an evaluation. */
+function sampleTimesOf(...lists: readonly (readonly Date[])[]): Date[] {
+  const times = new Set(lists.flat().map((at) => at.getTime()));
+  return [...times].sort((a, b) => a - b).map((at) => new Date(at));
 }
 
 /** Who is in from the span's very start did not enter. A move at the start of a period is in its size already. */

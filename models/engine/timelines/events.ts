@@ -18,7 +18,8 @@ function kindOf(source: SourceShape, given: Expression): MeasureKind | undefined
   if (expression.node === 'field' && expression.path?.length === 1) {
     return measureKind(source, expression.path[0] ?? '');
   }
-  if (expression.node !== 'aggregate') return undefined;
+  // Of joined rows each counts once, however many events join it.
+  if (expression.node !== 'aggregate' || (expression.structPath ?? []).length > 0) return undefined;
   switch (expression.function) {
     case 'count':
     case 'sum':

@@ -9,8 +9,9 @@ export interface Expression {
   path?: string[];
   /** Of `given`. */
   refName?: string;
-  /** Of `aggregate`. */
+  /** Of `aggregate`; `structPath` where it is over joined rows. */
   function?: string;
+  structPath?: string[];
   /** Of `numberLiteral` and `stringLiteral`. */
   literal?: string;
   /** Of `delta` and `timeDiff`. */

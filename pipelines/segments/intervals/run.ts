@@ -33,7 +33,7 @@ export async function withIntervals<T>(
   { segments, span, sampleTimes, timeoutMs, signal }: IntervalRun,
   work: (space: Workspace, intervals: SegmentIntervals) => Promise<T>,
 ): Promise<T> {
-  const give = await turns.take();
+  const give = await turns.take(signal);
   try {
     return await warehouse.read(
       async (session) => {

@@ -31,7 +31,7 @@ export async function sampledMoves(
     const { sql } = await engine.compileSql(query.malloy ?? '', { asOf: at, restricted: true });
     const until = times[index + 1] ?? work.span.until;
     await work.session.run(
-      `insert into ${table} select contact_id, ${sqlTime(at)}, ${sqlTime(until)}, ${columns.join(', ')} from (${sql}) where ${columns.join(' or ')}`,
+      `insert into ${table} select distinct contact_id, ${sqlTime(at)}, ${sqlTime(until)}, ${columns.join(', ')} from (${sql}) where ${columns.join(' or ')}`,
     );
   }
   return Promise.all(

@@ -71,6 +71,39 @@ test('NOT is everybody who is there', async () => {
   ]);
 });
 
+test('merged contacts: of what the one that stands for them lacks, whoever was updated last says it; the furthest stage counts', async () => {
+  const fixture = await three();
+  await fixture.load(async (tx) => {
+    await tx.run(
+      `update core.contacts set country = 'DE', updated_at = timestamp '2026-01-05' where contact_id = 'b'`,
+    );
+    await tx.run(
+      `update core.contacts set country = 'FR', updated_at = timestamp '2026-03-10' where contact_id = 'c'`,
+    );
+    await tx.run(`update core.contacts set lifecycle_stage = 'lead'`);
+    await tx.run(`insert into core.contact_changes (contact_id, field, value, valid_from, source, recorded_at)
+      select *, 'test', timestamp '2026-03-20' from (values
+        ('c', 'updated_at', '2026-01-02 00:00:00', timestamp '0001-01-01'), ('c', 'updated_at', '2026-03-10 00:00:00', timestamp '2026-03-10 08:00:00'),
+        ('b', 'lifecycle_stage', 'lead', timestamp '0001-01-01'), ('b', 'lifecycle_stage', 'customer', timestamp '2026-03-15'))`);
+    await tx.run(`insert into core.contact_canonicals (contact_id, canonical_contact_id, recorded_at)
+      values ('b', 'a', timestamp '2026-04-01'), ('c', 'a', timestamp '2026-04-01')`);
+  });
+  const french: Criteria = { field: 'country', operator: 'equals', value: 'FR' };
+  const customer: Criteria = { field: 'lifecycle_stage', operator: 'equals', value: 'customer' };
+  expect(await intervalsOf(fixture, french)).toEqual([
+    { contact_id: 'a', valid_from: '03-10 08:00:00.000001', valid_to: null },
+  ]);
+  expect(await intervalsOf(fixture, customer)).toEqual([
+    { contact_id: 'a', valid_from: '03-15 00:00:00.000001', valid_to: null },
+  ]);
+  const count = async (criteria: Criteria, asOf: string) =>
+    (await previewSegment(fixture.context, { criteria, asOf: new Date(asOf) })).count;
+  expect(await count(french, '2026-03-10T08:00:00Z')).toBe(0);
+  expect(await count(french, '2026-03-10T08:00:00.001Z')).toBe(1);
+  expect(await count(customer, '2026-03-15T00:00:00Z')).toBe(0);
+  expect(await count(customer, '2026-03-15T00:00:00.001Z')).toBe(1);
+});
+
 test('a back-test: sizes, entries and exits, stays, and what came after beside everybody', async () => {
   const fixture = await three();
   const answer = await backtestSegment(fixture.context, { criteria: clicked, from, to, step: 'month' });
@@ -133,7 +166,7 @@ test('who is in at the end, by how long', async () => {
   ]);
 });
 
-test('what cannot be followed is sampled, once a step, and says so', async () => {
+test('what cannot be followed is sampled, once a week, and says so', async () => {
   const fixture = await three();
   const criteria: Criteria = {
     all: [

@@ -87,14 +87,7 @@ async function membersAt(
   );
 }
 
-const zones = [
-  'UTC',
-  'America/New_York',
-  'America/Havana',
-  'Asia/Beirut',
-  'Pacific/Auckland',
-  'Asia/Kathmandu',
-];
+const zones = ['UTC', 'America/New_York', 'America/Havana', 'Pacific/Auckland'];
 
 test('NOT(NOT a) = a, and De Morgan', { timeout: 120_000 }, async () => {
   const zone = 'Pacific/Auckland';
