@@ -30,19 +30,20 @@ export function valueTest(
   zone: string,
 ): IntervalTest | undefined {
   const operator = operatorFor(type, operatorName) ?? operatorName;
-  if (shapeOf(operator) === 'days') {
-    if (type !== 'timestamp') return undefined;
-    // TODAY - days > value: the value has left the window.
+  if (type === 'timestamp' && shapeOf(operator) === 'days') {
+    // The value has left the window where TODAY - days is after it.
     const left = Number(value) * day_us + 1;
-    const age =
-      operator === 'within_last_days'
-        ? { after_us: undefined, until_us: left }
-        : { after_us: left, until_us: undefined };
-    return { kind: 'aging', ages: [age] };
+    if (operator === 'within_last_days') return aging({ after_us: undefined, until_us: left });
+    if (operator === 'more_than_days_ago') return aging({ after_us: left, until_us: undefined });
   }
   const text = (column: string) => conditionText(malloyPath(column), type, operator, value, zone);
-  if (text('value') instanceof ValueProblem) return undefined;
+  const first = text('value');
+  if (first instanceof ValueProblem || /\$(AS_OF|TODAY|LAST_SECOND)/.test(first)) return undefined;
   return { kind: 'fixed', condition: (column) => `((${text(column) as string}) ?? false)` };
+}
+
+function aging(age: Age): IntervalTest {
+  return { kind: 'aging', ages: [age] };
 }
 
 /** The test of a condition on `days(value to $LAST_SECOND)`: whole days, never negative, that count up at midnight. */

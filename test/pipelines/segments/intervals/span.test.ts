@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { AccountSchema, type Account } from '../../../../data/account.ts';
 import { Value } from 'typebox/value';
-import { daysSinceTest } from '../../../../models/criteria/interval-tests.ts';
+import { daysSinceTest, valueTest } from '../../../../models/criteria/interval-tests.ts';
 import { leafTree } from '../../../../models/criteria/intervals.ts';
 import { givensOf } from '../../../../models/engine/givens.ts';
 import { stepStarts } from '../../../../pipelines/segments/backtest-periods.ts';
@@ -67,6 +67,15 @@ test('days since are counted from the last second of the day; what no number of 
     [reached(1), reached(2)],
     [reached(4), reached(5)],
   ]);
+});
+
+test('a condition that moves with the day in a way not known is no test: it is sampled', () => {
+  expect(valueTest('timestamp', 'within_last_days', 3, 'UTC')?.kind).toBe('aging');
+  expect(valueTest('timestamp', 'before', '2026-03-01', 'UTC')?.kind).toBe('fixed');
+  expect(valueTest('date', 'before', '2026-03-01', 'UTC')?.kind).toBe('fixed');
+  expect(valueTest('date', 'within_last_days', 3, 'UTC')).toBeUndefined();
+  expect(valueTest('date', 'more_than_days_ago', 3, 'Pacific/Auckland')).toBeUndefined();
+  expect(valueTest('number', 'at_least', 'three', 'UTC')).toBeUndefined();
 });
 
 test('steps begin with days of the account', () => {
