@@ -50,7 +50,10 @@ export interface Backtest {
   /** Stays that began within the time. */
   entered_count: number;
   left_count: number;
-  /** Days: half of the stays that began within the time lasted longer (Kaplan and Meier, since some still last). Null where fewer have ended. */
+  /**
+   * Days: half of the stays that began within the time lasted longer (Kaplan and Meier, since some still last). Null where
+   * fewer have ended.
+   */
   stay_days_median: number | null;
   /** Present members by how long they have been in. */
   members_by_age: AgeGroup[];
@@ -186,8 +189,8 @@ async function entriesOver(work: Workspace, { table }: SegmentIntervals, days: n
 }
 
 /**
- * Kaplan and Meier (1958): the first length of stay by which half have left, where those that still last count for as long as they are
- * known to.
+ * Kaplan and Meier (1958): the first length of stay by which half have left, where those that still last count for as long as
+ * they are known to.
  */
 async function medianStay(work: Workspace, { table }: SegmentIntervals): Promise<number | null> {
   const row = await work.session.one<{ days: number | null }>(

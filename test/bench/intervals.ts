@@ -1,7 +1,8 @@
 /**
- * `npx tsx test/bench/intervals.ts [contacts] [evaluations]`: exact intervals of ten segments over three years, 100,000 contacts (default) with
- * 20 events each, against weekly evaluations with AS_OF: 156 of them (default), or as many as are asked for, spread over the three years.
- * The evaluations read the definitions, which takes a second or two each. Targets: under 10 s, and equal row for row.
+ * `npx tsx test/bench/intervals.ts [contacts] [evaluations]`: exact intervals of ten segments over three years, 100,000
+ * contacts (default) with 20 events each, against weekly evaluations with AS_OF: 156 of them (default), or as many as are asked
+ * for, spread over the three years. The evaluations read the definitions, which takes a second or two each. Targets: under
+ * 10 s, and equal row for row.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,8 +1,8 @@
 import type { StructDef } from '@malloydata/malloy';
 
 /**
- * The parts of Malloy's compiled expressions that timelines are read from. Malloy’s own type has over a hundred kinds; what is none of those
- * named here is not understood, and whoever reads it says so.
+ * The parts of Malloy's compiled expressions that timelines are read from. Malloy’s own type has over a hundred kinds; what is
+ * none of those named here is not understood, and whoever reads it says so.
  */
 export interface Expression {
   node: string;

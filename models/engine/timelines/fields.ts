@@ -11,13 +11,14 @@ import {
 } from './expressions.ts';
 
 /**
- * What a field of contact_facts follows over time, read from its definition: a measure over the contact's events, of the last days only where it has a
- * `window`, or a column of contacts, as its history tells it.
+ * What a field of contact_facts follows over time, read from its definition: a measure over the contact's events, of the last
+ * days only where it has a `window`, or a column of contacts, as its history tells it.
  */
 export type FieldRule = (MeasureRule | { kind: 'own'; field: OwnField }) & { read: Reading };
 
 /**
- * What the field tells of it: the value itself; whether there is one; whether it is text other than ''; or the days from it to `$LAST_SECOND`.
+ * What the field tells of it: the value itself; whether there is one; whether it is text other than ''; or the days from it to
+ * `$LAST_SECOND`.
  */
 export type Reading = 'value' | 'is_set' | 'is_filled' | 'days_since';
 

@@ -5,8 +5,8 @@ import type { EventsPlan } from './plan.ts';
 import type { Workspace } from './workspace.ts';
 
 /**
- * The measure of each contact at each time it has events: a table `(contact_id, moment, value)`, made by the models. Undefined where
- * what an event counts depends on when it is looked at, or where sums are not exact (floating point).
+ * The measure of each contact at each time it has events: a table `(contact_id, moment, value)`, made by the models. Undefined
+ * where what an event counts depends on when it is looked at, or where sums are not exact (floating point).
  */
 export async function eventValues(
   work: Workspace,

@@ -55,8 +55,8 @@ const sqlTypes: Record<FieldType, string> = {
 };
 
 /**
- * Compiles a condition as evaluations do, by Malloy, over a relation that is put in place afterwards. Not restricted, since it reads a SELECT of ours; what is from
- * outside in it is literals of `models/criteria/literal.ts`.
+ * Compiles a condition as evaluations do, by Malloy, over a relation that is put in place afterwards. Not restricted, since it
+ * reads a SELECT of ours; what is from outside in it is literals of `models/criteria/literal.ts`.
  */
 async function fixedTest(
   engine: SegmentEngine,

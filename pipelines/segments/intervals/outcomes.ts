@@ -7,7 +7,7 @@ import type { Workspace } from './workspace.ts';
 /** What happened in the days after an entry, per entry, beside everybody. */
 export interface Outcome {
   outcome: string;
-  /** Mean over entries; exact decimal text where it is money. Null without entries. */
+  /** Mean over entries; money in the reporting currency. Null without entries. */
   per_entry: number | null;
   /** The mean over everybody who was there on the days of the entries, over as many days from those days on. */
   per_contact: number | null;

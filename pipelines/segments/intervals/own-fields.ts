@@ -28,8 +28,8 @@ export function recordedSteps(work: Workspace, column: Column): string {
 }
 
 /**
- * When each contact is there: `(contact_id, moment, move)`. From its creation on; of one that was known by its id only, from when it was
- * first seen. Those that another stands for are left out where `persons`.
+ * When each contact is there: `(contact_id, moment, move)`. From its creation on; of one that was known by its id only, from
+ * when it was first seen. Those that another stands for are left out where `persons`.
  */
 export async function existence(
   work: Workspace,
@@ -101,8 +101,9 @@ export async function ownSteps(
 }
 
 /**
- * The same rule as models/base/contacts.malloy, at every moment at which anything of a person's records changes: the own value of the contact that stands for
- * the others; where it has none, that of whoever was updated last. The furthest lifecycle stage and the earliest creation win.
+ * The same rule as models/base/contacts.malloy, at every moment at which anything of a person's records changes: the own value
+ * of the contact that stands for the others; where it has none, that of whoever was updated last. The furthest lifecycle stage
+ * and the earliest creation win.
  */
 function mergedSteps(work: Workspace, field: OwnField, steps: string, there: Moves): string {
   const value = {

@@ -19,9 +19,9 @@ const quarter = 15 * 60_000;
 const day = 24 * 60 * 60_000;
 
 /**
- * The starts of the account's days, ascending, from the day of `from` to the first after `until`: the values of `$TODAY`, found by the same
- * call that makes the given. A day of 24 hours is told by its ends; around a change of the clocks every quarter of an hour is
- * asked, since a zone may have two starts of one day, an hour apart.
+ * The starts of the account's days, ascending, from the day of `from` to the first after `until`: the values of `$TODAY`, found
+ * by the same call that makes the given. A day of 24 hours is told by its ends; around a change of the clocks every quarter of
+ * an hour is asked, since a zone may have two starts of one day, an hour apart.
  */
 export function dayStarts({ from, until }: Span, zone: string): Date[] {
   const today = (at: number) => DateTime.fromMillis(at, { zone }).startOf('day').toMillis();

@@ -3,9 +3,9 @@ import { atNextDay, type Days } from './span.ts';
 import type { Workspace } from './workspace.ts';
 
 /**
- * Steps: `(contact_id, moment, value, before)`, a value that holds from `moment` until the contact's next row (`ends`, of all but sums), and the value
- * until then. Times before the span are the span's start. Facts count from the microsecond after them, since evaluations count what was *before*
- * AS_OF.
+ * Steps: `(contact_id, moment, value, before)`, a value that holds from `moment` until the contact's next row (`ends`, of all
+ * but sums), and the value until then. Times before the span are the span's start. Facts count from the microsecond after them,
+ * since evaluations count what was *before* AS_OF.
  */
 export function measureSteps(
   work: Workspace,

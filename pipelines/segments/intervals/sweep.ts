@@ -6,11 +6,12 @@ import type { Workspace } from './workspace.ts';
 const leavesMax = 62;
 
 /**
- * The stretches in which an expression over leaves holds: SELECT of `(contact_id, valid_from, valid_to)`, from `valid_from` on, before
- * `valid_to`, which is null where it still holds at the span's end. One pass over each contact's moves, in order of time.
+ * The stretches in which an expression over leaves holds: SELECT of `(contact_id, valid_from, valid_to)`, from `valid_from` on,
+ * before `valid_to`, which is null where it still holds at the span's end. One pass over each contact's moves, in order of
+ * time.
  *
- * What a leaf says turns from false to true and back, so that a running sum of plus and minus its bit is a mask of the leaves that hold.
- * Counting each leaf in a column of its own took twice as long.
+ * What a leaf says turns from false to true and back, so that a running sum of plus and minus its bit is a mask of the leaves
+ * that hold. With a column for each leaf the benchmark's ten segments took 13.5 s of processor time, so 11.7 s.
  * @param leaves what `h0`, `h1`, … of the expression are; the first must hold for anything to
  */
 export function sweepSql(work: Workspace, leaves: readonly Moves[], holds: string): string {
