@@ -24,6 +24,7 @@ import { segmentListRoutes } from './segment-lists.ts';
 import { segmentTriggerRoutes } from './segment-triggers.ts';
 import { segmentPerformanceRoutes } from './segment-performance.ts';
 import { segmentExplainRoutes } from './segment-explain.ts';
+import { segmentBacktestRoutes } from './segment-backtest.ts';
 import { segmentRoutes } from './segments.ts';
 import { suppressionRoutes } from './suppressions.ts';
 import { testRoutes } from './tests.ts';
@@ -52,6 +53,7 @@ export const resources: readonly Routes[] = [
   segmentTriggerRoutes,
   segmentPerformanceRoutes,
   segmentExplainRoutes,
+  segmentBacktestRoutes,
   contactRoutes,
   campaignRoutes,
   campaignRunRoutes,

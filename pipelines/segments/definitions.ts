@@ -27,3 +27,22 @@ export async function segmentDefinitions(
   for (const [id, criteria] of changed) definitions.set(id, { criteria });
   return definitions;
 }
+
+/**
+ * Criteria with those of the segments they name put in their place. Segments without criteria stay named, and so does one that is
+ * named within itself: to compile it says so.
+ */
+export function withSegmentsPutIn(
+  criteria: Criteria,
+  definitions: SegmentDefinitions,
+  inside: readonly string[] = [],
+): Criteria {
+  const each = (tree: Criteria) => withSegmentsPutIn(tree, definitions, inside);
+  if ('all' in criteria) return { all: criteria.all.map(each) };
+  if ('any' in criteria) return { any: criteria.any.map(each) };
+  if ('not' in criteria) return { not: each(criteria.not) };
+  if (!('segment' in criteria) || inside.includes(criteria.segment)) return criteria;
+  const named = definitions.get(criteria.segment);
+  if (!named || !('criteria' in named)) return criteria;
+  return withSegmentsPutIn(named.criteria, definitions, [...inside, criteria.segment]);
+}

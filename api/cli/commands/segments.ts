@@ -8,6 +8,7 @@ import { criteriaArgument, idOf, parseObject, readObject, without } from '../rea
 import { segmentListCommands } from './segments-lists.ts';
 import { segmentTriggerCommands } from './segments-triggers.ts';
 import { segmentFileCommands } from './segments-files.ts';
+import { segmentBacktestCommand } from './segments-backtest.ts';
 import { segmentMigrationCommand } from './segments-migration.ts';
 import { segmentPerformanceCommand } from './segments-performance.ts';
 
@@ -27,6 +28,7 @@ export function segmentCommands(program: Command, cli: Cli): void {
   segmentTriggerCommands(segments, cli);
   segmentPerformanceCommand(segments, cli);
   segmentMigrationCommand(segments, cli);
+  segmentBacktestCommand(segments, cli);
 
   segments
     .command('list')

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Criteria } from '../../../models/criteria/types.ts';
+import { backtestSegment } from '../../../pipelines/segments/backtest.ts';
+import { withSegmentsPutIn } from '../../../pipelines/segments/definitions.ts';
 import { evaluateSegments } from '../../../pipelines/segments/evaluate.ts';
 import { changeList } from '../../../pipelines/segments/lists.ts';
 import { segmentMembers } from '../../../pipelines/segments/members.ts';
@@ -114,4 +116,34 @@ test('clicked twice within 30 days and has not ordered since; clicked, then saw 
   expect(await found(prices(6))).toEqual(['ada']);
   expect(await found(prices(5))).toEqual([]);
   expect(await found(prices(9))).toEqual(['ada', 'bob']);
+});
+
+test('criteria of other segments are put in their place, those without criteria stay named', () => {
+  const definitions = new Map([
+    ['leads', { criteria: stage('lead') }],
+    ['others', { criteria: { not: { segment: 'leads' } } }],
+    ['list', { members: 'segment_lists' }],
+    ['circle', { criteria: { not: { segment: 'circle' } } }],
+  ]);
+  expect(withSegmentsPutIn({ any: [{ segment: 'others' }, { segment: 'list' }] }, definitions)).toEqual({
+    any: [{ not: stage('lead') }, { segment: 'list' }],
+  });
+  expect(withSegmentsPutIn({ segment: 'circle' }, definitions)).toEqual({ not: { segment: 'circle' } });
+});
+
+test('a back-test follows what the named segment’s criteria are made of', async () => {
+  const fixture = await openPeople();
+  const { context } = fixture;
+  await saveSegment(context, {
+    segment_id: 'clickers',
+    title: 'Clickers',
+    criteria: { measure: 'email_events.clicks', within_days: 30, operator: 'at_least', value: 2 },
+  });
+  const back = await backtestSegment(context, {
+    criteria: { not: { segment: 'clickers' } },
+    from: new Date('2026-10-01T00:00:00Z'),
+    to: new Date('2026-11-02T06:00:00Z'),
+  });
+  expect(back.leaves.map(({ followed }) => followed)).toEqual(['exact']);
+  expect(back).toMatchObject({ member_count: 1, left_count: 2, entered_count: 0 });
 });
