@@ -9,6 +9,7 @@ import * as rights from '../migrations/0005_rights.ts';
 import * as scores from '../migrations/0006_scores.ts';
 import * as modelVersions from '../migrations/0007_model_versions.ts';
 import * as testRuns from '../migrations/0008_test_runs.ts';
+import * as touched from '../migrations/0011_touched.ts';
 import { kyselyOn } from './dialect.ts';
 
 /** A migration goes forward only. */
@@ -24,6 +25,7 @@ export const migrations: Readonly<Record<string, ForwardMigration>> = {
   '0006_scores': scores,
   '0007_model_versions': modelVersions,
   '0008_test_runs': testRuns,
+  '0011_touched': touched,
 };
 
 /**
