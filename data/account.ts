@@ -127,6 +127,17 @@ export const FreshnessLimitSchema = Type.Object(
 );
 export type FreshnessLimit = Static<typeof FreshnessLimitSchema>;
 
+export const SegmentSettingsSchema = Type.Object(
+  {
+    evaluate_touched: Type.Boolean({
+      default: true,
+      description:
+        'evaluate the contacts that arriving events are about, within a second; false: with the evaluation of all only',
+    }),
+  },
+  { additionalProperties: false, default: {} },
+);
+
 /** The snapshot for other tools. */
 export const PublishSchema = Type.Object(
   {
@@ -186,6 +197,7 @@ export const AccountSchema = Type.Object(
       description: 'how old loaded data may be; checked by `mallard freshness` and `mallard test`',
     }),
     publish: PublishSchema,
+    segments: SegmentSettingsSchema,
   },
   { additionalProperties: false },
 );

@@ -8,6 +8,8 @@ import { Project } from '../../data/project.ts';
 import { isGoneSender } from '../../pipelines/delivery/sender-id.ts';
 import { expireLeasesOfGone } from '../../pipelines/delivery/unknown.ts';
 import { recover } from '../../pipelines/campaigns/launch.ts';
+import { startTouchedLoop } from '../../pipelines/segments/touched/loop.ts';
+import { runTriggers } from '../../pipelines/workflows/run-triggers.ts';
 import { httpClient } from '../client.ts';
 import { serve } from '../serve.ts';
 import type { Cli, RunningJobs } from './cli.ts';
@@ -100,6 +102,16 @@ async function serveUntil(
       requestCompaction,
     });
     undo.push(() => server.close());
+    const touched = startTouchedLoop(mallard, {
+      isOn: () => mallard.account.segments.evaluate_touched,
+      onError: (error) => server.app.log.error(error, 'touched contacts were not evaluated; trying again'),
+      // Not waited for: a webhook may take its time.
+      onResult: ({ entered_count: entered, left_count: left }) => {
+        if (entered + left === 0) return;
+        runTriggers(mallard).catch((error: unknown) => server.app.log.error(error, 'triggers did not run'));
+      },
+    });
+    undo.push(() => touched.stop());
     printLine(
       streams,
       `Serving ${project.dir} at ${server.url} (API reference: ${server.url}/docs). Ctrl-C stops it.`,

@@ -105,6 +105,8 @@ export const columns = {
   'ops.mart_builds': {
     mart: 'varchar not null', as_of: 'timestamp not null', known_at: 'timestamp', row_count: 'bigint not null',
     built_at: 'timestamp not null', duration_ms: 'bigint not null' },
+  'ops.mart_snapshots': {
+    as_of: 'timestamp not null', settled_before: 'timestamp not null', recorded_at: 'timestamp not null' },
   'ops.model_versions': {
     version: 'varchar not null', files: 'json not null', created_at: 'timestamp not null' },
   'ops.segments': {
@@ -118,6 +120,11 @@ export const columns = {
     run_id: 'varchar not null', segment_id: 'varchar not null', version: 'integer not null',
     as_of: 'timestamp not null', known_at: 'timestamp', member_count: 'bigint', entered_count: 'bigint',
     left_count: 'bigint', error: 'varchar', duration_ms: 'bigint', recorded_at: 'timestamp not null' },
+  'ops.segment_touched_runs': {
+    run_id: 'varchar not null', as_of: 'timestamp not null', after_run: 'bigint not null',
+    recorded_since: 'timestamp not null', settled_before: 'timestamp not null', touched_count: 'bigint not null',
+    entered_count: 'bigint not null', left_count: 'bigint not null', duration_ms: 'bigint not null',
+    recorded_at: 'timestamp not null' },
   'ops.segment_changes': {
     segment_id: 'varchar not null', contact_id: 'varchar not null', change: 'varchar not null',
     changed_at: 'timestamp not null', version: 'integer not null', run_id: 'varchar not null',

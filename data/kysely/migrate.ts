@@ -11,6 +11,7 @@ import * as modelVersions from '../migrations/0007_model_versions.ts';
 import * as testRuns from '../migrations/0008_test_runs.ts';
 import * as segmentLists from '../migrations/0009_segment_lists.ts';
 import * as segmentTriggers from '../migrations/0010_segment_triggers.ts';
+import * as touched from '../migrations/0011_touched.ts';
 import { kyselyOn } from './dialect.ts';
 
 /** A migration goes forward only. */
@@ -28,6 +29,7 @@ export const migrations: Readonly<Record<string, ForwardMigration>> = {
   '0008_test_runs': testRuns,
   '0009_segment_lists': segmentLists,
   '0010_segment_triggers': segmentTriggers,
+  '0011_touched': touched,
 };
 
 /**

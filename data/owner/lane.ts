@@ -1,4 +1,5 @@
 import type { DuckDBConnection, DuckDBPreparedStatement } from '@duckdb/node-api';
+import { systemClock, type Clock } from '../clock.ts';
 import { MallardError } from '../errors.ts';
 import type { Slots } from '../slots.ts';
 import { inTransaction, sessionOn, type Session } from './session.ts';
@@ -14,23 +15,38 @@ export class Lane {
   /** To prepare one costs as much as to run it where it is short; what a lane runs is a few texts again and again. */
   readonly #statements: Map<string, DuckDBPreparedStatement> | undefined;
   readonly #slots: Slots | undefined;
+  readonly #clock: Clock;
   #closed = false;
-  #waiting = 0;
+  /** What runs or waits, in order of arrival. */
+  readonly #pieces = new Set<{ since: Date }>();
+  #ended = 0;
 
   constructor(
     name: string,
     connection: DuckDBConnection,
-    options: { keepsStatements?: boolean; slots?: Slots } = {},
+    options: { keepsStatements?: boolean; slots?: Slots; clock?: Clock } = {},
   ) {
     this.name = name;
     this.#connection = connection;
     this.#slots = options.slots;
+    this.#clock = options.clock ?? systemClock;
     this.#statements = options.keepsStatements ? new Map() : undefined;
   }
 
   /** Whether something runs, or waits to. */
   get isBusy(): boolean {
-    return this.#waiting > 0;
+    return this.#pieces.size > 0;
+  }
+
+  /** When the oldest of what runs or waits was asked for; undefined where nothing does. */
+  get busySince(): Date | undefined {
+    const [oldest] = this.#pieces;
+    return oldest?.since;
+  }
+
+  /** How many pieces of work have ended: where it is the same as before, nothing was committed here since. */
+  get endedCount(): number {
+    return this.#ended;
   }
 
   /**
@@ -48,11 +64,13 @@ export class Lane {
       if (this.#closed) throw new MallardError('shutting_down', 'The warehouse is closing.');
       return work(sessionOn(this.#connection, { kept: this.#statements, slots: this.#slots }));
     });
-    this.#waiting += 1;
+    const piece = { since: this.#clock.now() };
+    this.#pieces.add(piece);
     this.#tail = turn
       .catch(() => undefined)
       .finally(() => {
-        this.#waiting -= 1;
+        this.#pieces.delete(piece);
+        this.#ended += 1;
       });
     return turn;
   }

@@ -19,6 +19,9 @@ import { interruptible, Readers, type ReadOptions } from './readers.ts';
 import type { Params, Session } from './session.ts';
 import { bindParams, readChunkRows } from './values.ts';
 
+/** How long before it asks for its lane a writer may have taken the time that it records. Most ask at once. */
+const stampedAheadMs = 10_000;
+
 export interface WarehouseOptions {
   /** Default: the system's. */
   clock?: Clock;
@@ -99,9 +102,9 @@ export class Warehouse {
       // statement. Both at once took as long together, and webhooks waited a third longer (p99).
       const slots = new Slots(Math.max(1, availableParallelism() - 1));
       const lanes = {
-        ledger: await connect('ledger', { keepsStatements: true }),
-        build: await connect('build', { slots }),
-        loads: await connect('loads', { slots }),
+        ledger: await connect('ledger', { keepsStatements: true, clock }),
+        build: await connect('build', { slots, clock }),
+        loads: await connect('loads', { slots, clock }),
       };
       return new Warehouse(project, instance, ownership, lanes, options);
     } catch (error) {
@@ -109,6 +112,21 @@ export class Warehouse {
       await ownership.release();
       throw error;
     }
+  }
+
+  /**
+   * Facts that were recorded before this time can be read by who begins to read now: no transaction that may hold such rows is
+   * still to be committed. A writer stamps its rows before the commit: when it begins, and at most `stampedAheadMs`
+   * before it asks for its lane.
+   */
+  settledBefore(): Date {
+    const times = [this.clock.now(), this.ledger.busySince, this.loads.busySince];
+    return new Date(Math.min(...times.flatMap((time) => time?.getTime() ?? [])) - stampedAheadMs);
+  }
+
+  /** Changes with everything that may have changed facts. */
+  get factsVersion(): number {
+    return this.ledger.endedCount + this.loads.endedCount;
   }
 
   /** Tells other processes where this owner answers. */

@@ -40,7 +40,9 @@ export async function readCatalogue(models: CompiledModels, project: Project): P
     contact_source: facts.source,
     measures: model.explores.flatMap(describeMeasures),
     sources,
-    segments: model.explores.flatMap((source) => describeSegment(source, project)),
+    segments: model.explores.flatMap((source) =>
+      describeSegment(source, model.getExploreByName('contact_facts'), project),
+    ),
     broken: [...models.broken, ...facts.problems],
   };
 }
@@ -122,7 +124,7 @@ function describeMeasures(source: Explore): CatalogueMeasure[] {
   });
 }
 
-function describeSegment(source: Explore, project: Project): CatalogueSegment[] {
+function describeSegment(source: Explore, facts: Explore, project: Project): CatalogueSegment[] {
   if (source.annotations.forRoute('segment').length === 0) return [];
   const { tag } = source.annotations.parseAsTag('segment');
   const name = tag.text('name') ?? source.name;
@@ -133,9 +135,27 @@ function describeSegment(source: Explore, project: Project): CatalogueSegment[] 
       title: tag.text('title') ?? name,
       ...(doc === undefined ? {} : { doc }),
       source: source.name,
+      ...(isFilter(source, facts) ? { is_filter: true } : {}),
       file: fileOf(source, project),
     },
   ];
+}
+
+/** `contact_facts -> { where: … group_by: contact_id }`: one stage, nothing joined to it, nothing computed of several contacts. */
+function isFilter({ structDef }: Explore, facts: Explore): boolean {
+  if (structDef.type !== 'query_source') return false;
+  const { structRef, pipeline } = structDef.query;
+  // What is written after `extend` refers to nothing any more.
+  if (typeof structRef === 'string' || structRef.referenceID === undefined) return false;
+  if (!('sourceID' in facts.structDef) || structRef.referenceID !== facts.structDef.sourceID) return false;
+  const [stage, ...more] = pipeline;
+  if (!stage || more.length > 0 || (stage.type !== 'reduce' && stage.type !== 'project')) return false;
+  const { queryFields, filterList = [], limit } = stage;
+  return (
+    limit === undefined &&
+    queryFields.every((field) => field.type === 'fieldref' && field.path.join() === 'contact_id') &&
+    filterList.every(({ expressionType }) => expressionType === 'scalar')
+  );
 }
 
 /** What a field's tags say of it. A unit is a number's. */

@@ -33,7 +33,8 @@ import type { MetricsRequest } from './metrics/request.ts';
 import { Lineage } from './lineage/lineage.ts';
 import { recordModelVersion, versionOf, type ModelTexts as RecordedTexts } from './model-versions.ts';
 import { modelError } from './problems.ts';
-import { builtAt, builtMarts, columnNames, recordedAt, schemaFingerprint } from './state.ts';
+import { recordSnapshot } from './snapshots.ts';
+import { builtAt, builtMarts, columnNames, recordedAt, schemaFingerprint, standingMarts } from './state.ts';
 import { criteriaCatalogue } from '../criteria/from-catalogue.ts';
 import type { CriteriaCatalogue } from '../criteria/types.ts';
 import { rulesInForce, type RulesInForce } from '../scores/in-force.ts';
@@ -58,6 +59,8 @@ export interface World {
   /** What the engine knows it by; the same name is the same rewriting. */
   name: string;
   rewrite: (text: string) => string;
+  /** Marts to read from their tables, whatever these are as of; the others are their definitions. Default none. */
+  built?: readonly string[];
 }
 
 /** The models with every mart as its definition, and what that says of the marts. */
@@ -132,16 +135,22 @@ export class ModelEngine {
     const { clock, project } = this.#warehouse;
     const definitions = await this.#recordRules(options.asOf);
     const version = versionOf(definitions.models.files, project);
-    const results = await this.#warehouse.build.exclusive((session) =>
-      buildMarts(
+    const results = await this.#warehouse.build.exclusive((session) => {
+      // Before the transaction, hence before its snapshot.
+      const settledBefore = this.#warehouse.settledBefore();
+      return buildMarts(
         session,
         clock,
         names,
         (mart, before) => this.#definitionSql(mart, before, session, definitions, options),
         toTimestamp(options.asOf),
-        () => recordModelVersion(session, version, clock.now()),
-      ),
-    );
+        async () => {
+          await recordModelVersion(session, version, clock.now());
+          if (names.includes('contact_facts'))
+            await recordSnapshot(session, { asOf: options.asOf, settledBefore }, clock.now());
+        },
+      );
+    });
     // Variants hold the types of the built tables' columns; those of the same definitions have the same.
     if (this.#builtFrom !== definitions) this.#variants.clear();
     this.#builtFrom = definitions;
@@ -165,18 +174,47 @@ export class ModelEngine {
 
   /**
    * The SQL of a query over the models in another world: every text that is read, rewritten. A world is compiled once and goes
-   * by its name. Throws like `compileSql`.
+   * by its name. Throws like `compileSql`; `conflict` where a mart that it reads has not been built as it is defined now.
    */
   async compileInWorld(world: World, malloy: string, options: CompileOptions): Promise<CompiledQuery> {
-    const { scoreRules } = await this.#getDefinitions();
+    const { scoreRules, columns } = await this.#getDefinitions();
     const key = `world ${world.name}`;
     const known = await this.#variants.get(key)?.catch(() => undefined);
+    const built = world.built ?? [];
     const models =
       known && !known.isStale()
         ? Promise.resolve(known)
-        : this.#compile(this.#read, new Map(), { instead: scoreRules.instead, rewrite: world.rewrite });
+        : this.#checkStanding(built, columns).then(() =>
+            this.#compile(this.#read, pick(columns, built), {
+              instead: scoreRules.instead,
+              rewrite: world.rewrite,
+            }),
+          );
     this.#variants.set(key, models);
     return compileQuery(await models, malloy, options, this.#account);
+  }
+
+  /** The SQL of a mart's definition in another world, with the columns that its table has. Throws like `compileInWorld`. */
+  async martInWorld(world: World, mart: string, options: TimeOptions): Promise<string> {
+    const { columns, scoreRules, models } = await this.#getDefinitions();
+    try {
+      const definition = await compileAlone(
+        new WarehouseConnection(this.#read),
+        this.#warehouse.project,
+        {
+          built: pick(columns, world.built ?? []),
+          instead: scoreRules.instead,
+          rewrite: world.rewrite,
+        },
+        this.#cache,
+        definitionFile(mart),
+      );
+      return await definition
+        .loadQuery(selectMart(mart, columns))
+        .getSQL({ givens: givensOf(options, this.#account) });
+    } catch (error) {
+      throw modelError(error, models.files.textOf);
+    }
   }
 
   /** Runs data tests (`*.test.malloy`): a row that a test yields is a failure. Throws `not_found` for an unknown name. */
@@ -290,9 +328,7 @@ export class ModelEngine {
   async #modelsFor(options: TimeOptions): Promise<CompiledModels> {
     const definitions = await this.#getDefinitions();
     if (options.knownAt !== undefined) return definitions.models;
-    const names = new Map(
-      [...definitions.columns].map(([mart, columns]) => [mart, columns.map(({ name }) => name)]),
-    );
+    const names = namesOf(definitions.columns);
     const built = await this.#read((session) => builtMarts(session, toTimestamp(options.asOf), names));
     if (built.length === 0) return definitions.models;
     const key = built.join();
@@ -301,6 +337,16 @@ export class ModelEngine {
     const variant = this.#compile(this.#read, pick(definitions.columns, built), definitions.scoreRules);
     this.#variants.set(key, variant);
     return variant;
+  }
+
+  async #checkStanding(names: readonly string[], columns: Definitions['columns']): Promise<void> {
+    if (names.length === 0) return;
+    const standing = await this.#read((session) => standingMarts(session, namesOf(columns)));
+    const missing = names.filter((name) => !standing.includes(name));
+    if (missing.length === 0) return;
+    throw new MallardError('conflict', `${missing.join(', ')}: not built as defined now.`, {
+      remedy: 'Run `mallard build` first.',
+    });
   }
 
   async #getDefinitions(): Promise<Definitions> {
@@ -393,8 +439,7 @@ export class ModelEngine {
             this.#cache,
             definitionFile(mart),
           );
-    const names = columns.get(mart)?.map(({ name }) => `\`${name}\``) ?? [];
-    return definition.loadQuery(`run: ${definitionOf(mart)} -> { select: ${names.join(', ')} }`);
+    return definition.loadQuery(selectMart(mart, columns));
   }
 
   #compile(
@@ -415,6 +460,16 @@ export class ModelEngine {
   #definitionUrl(mart: string): URL {
     return new URL(definitionFile(mart), pathToFileURL(`${this.#warehouse.project.packageModels}/`));
   }
+}
+
+function selectMart(mart: string, columns: Definitions['columns']): string {
+  const names = columns.get(mart)?.map(({ name }) => `\`${name}\``) ?? [];
+  return `run: ${definitionOf(mart)} -> { select: ${names.join(', ')} }`;
+}
+
+/** The names of each mart's columns. */
+function namesOf(columns: Definitions['columns']): Map<string, string[]> {
+  return new Map([...columns].map(([mart, each]) => [mart, each.map(({ name }) => name)]));
 }
 
 function pick<T>(map: ReadonlyMap<string, T>, keys: readonly string[]): Map<string, T> {

@@ -56,6 +56,24 @@ export async function builtMarts(
   asOf: string,
   columns: ReadonlyMap<string, readonly string[]>,
 ): Promise<string[]> {
+  return newestBuilds(session, columns, 'newest.as_of = $1::timestamp and newest.known_at is null', [asOf]);
+}
+
+/** The marts that are built, as of whatever time, and whose table still has the columns of the definition; `columns` as above. */
+export async function standingMarts(
+  session: Session,
+  columns: ReadonlyMap<string, readonly string[]>,
+): Promise<string[]> {
+  return newestBuilds(session, columns, 'newest.known_at is null', []);
+}
+
+/** @param which condition on the newest build of each mart */
+async function newestBuilds(
+  session: Session,
+  columns: ReadonlyMap<string, readonly string[]>,
+  which: string,
+  params: readonly unknown[],
+): Promise<string[]> {
   const rows = await session.rows<{ mart: string; columns: string[] }>(
     `with newest as (
        select mart, as_of, known_at from ops.mart_builds
@@ -64,9 +82,9 @@ export async function builtMarts(
      from newest join duckdb_columns() present
        on present.database_name = current_database() and present.schema_name = 'mart'
        and present.table_name = newest.mart
-     where newest.as_of = $1::timestamp and newest.known_at is null
+     where ${which}
      group by all`,
-    [asOf],
+    params,
   );
   return rows
     .filter((row) => {

@@ -96,6 +96,8 @@ export interface CatalogueSegment {
   doc?: string;
   /** The Malloy source to query: `run: <source> -> { group_by: contact_id }`. */
   source: string;
+  /** True where it filters contact_facts and does nothing else, so that each contact's own row decides. */
+  is_filter?: true;
   file: string;
 }
 

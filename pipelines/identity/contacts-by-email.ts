@@ -3,8 +3,10 @@ import type { Session } from '../../data/owner/session.ts';
 import type { Warehouse } from '../../data/owner/warehouse.ts';
 
 /** The one contact an address stands for: a real one before a stub, then the smallest id, so that it is always the same. */
-export const contactsByEmailSql = `select email_key, coalesce(min(contact_id) filter (not is_stub), min(contact_id)) as contact_id
-  from core.contacts where email_key is not null group by email_key`;
+const contactsOf = (which: string) =>
+  `select email_key, coalesce(min(contact_id) filter (not is_stub), min(contact_id)) as contact_id
+  from core.contacts where ${which} group by email_key`;
+export const contactsByEmailSql = contactsOf('email_key is not null');
 
 /** Rows that name no contact but an address get the contact with that address, if there is one. */
 export async function resolveContacts(session: Session, table: string): Promise<void> {
@@ -46,6 +48,34 @@ export function adoptEvents(session: Session, table: string): Promise<void> {
 export async function linkEvents(warehouse: Warehouse): Promise<void> {
   if (warehouse.loads.isBusy) return;
   await warehouse.loads.transaction((tx) => linkFacts(tx, 'true'));
+}
+
+/**
+ * The same for events that were recorded since a time (UTC, as SQL takes it), at the price of one look at the contacts where
+ * there are any.
+ */
+export async function linkRecentEvents(warehouse: Warehouse, since: string): Promise<void> {
+  if (warehouse.loads.isBusy) return;
+  const keys = (facts: string) =>
+    `select ${emailKeySql('email')} as email_key from ${facts}
+     where recorded_at >= timestamp '${since}' and contact_id is null and email is not null`;
+  const known = await warehouse.read((session) =>
+    session.rows<{ email_key: string; contact_id: string }>(
+      contactsOf(`email_key in (${keys('core.email_events')} union ${keys('core.consent_events')})`),
+    ),
+  );
+  if (known.length === 0 || warehouse.loads.isBusy) return;
+  await warehouse.loads.transaction(async (tx) => {
+    for (const facts of ['core.email_events', 'core.consent_events']) {
+      await tx.run(
+        `update ${facts} set contact_id = known.contact_id
+         from (select unnest(from_json($1, '[{"email_key": "VARCHAR", "contact_id": "VARCHAR"}]'), recursive := true)) known
+         where ${facts}.recorded_at >= timestamp '${since}' and ${facts}.contact_id is null and ${facts}.email is not null
+           and known.email_key = ${emailKeySql(`${facts}.email`)}`,
+        [JSON.stringify(known)],
+      );
+    }
+  });
 }
 
 /** @param which condition on `email_key`: whose events */

@@ -290,6 +290,8 @@ export const registry: Readonly<Record<string, Rule>> = {
     why: 'Counts of a test, never its rows; an error may quote a value.',
   },
   'ops.mart_builds': { erase: 'none', why: noPerson },
+  'ops.mart_snapshots': { erase: 'none', why: noPerson },
+  'ops.segment_touched_runs': { erase: 'none', why: noPerson },
   'ops.model_versions': { erase: 'mentions', lane: 'build', why: ours },
   'ops.delivery_batches': { erase: 'none', why: 'Positions of an audience, and who sends.' },
   'ops.integrations': { erase: 'none', why: 'Settings of the account, and who of its staff set them.' },

@@ -55,6 +55,7 @@ const conditions: Readonly<Record<string, string>> = {
   web_events: `contact_id in (${members})`,
   activities: `contact_id in (${members})`,
   orders: `contact_id in (${members})`,
+  campaign_responses: `contact_id in (${members})`,
   consent_events: `contact_id in (${members}) or email_key in (${addresses})`,
   deals: `deal_id in (${deals})`,
   deal_changes: `deal_id in (${deals})`,
@@ -80,4 +81,12 @@ export const onePersonWorld: World = {
 export function forPerson(sql: string, person: OnePerson): string {
   const list = person.members.map(literal).join(', ');
   return sql.replaceAll(members, () => list);
+}
+
+/**
+ * The condition for the rows of `versions.<table>` that can be about some contacts; undefined where all of them are to be read.
+ * @param ids what stands between the parentheses of `contact_id in (…)`: a list, or a SELECT
+ */
+export function aboutContacts(table: string, ids: string): string | undefined {
+  return conditions[table]?.replaceAll(members, () => ids);
 }

@@ -36,27 +36,38 @@ export interface Moves {
 /**
  * Brings `ops.segment_memberships_open` to what `evaluationSql` says and appends the difference to `ops.segment_changes`.
  * Runs in the caller's transaction on the build lane. Segments not in `columns` are left alone.
+ *
+ * Nobody's change is put before a later one of theirs: who was evaluated again since `asOf` (touched/), and moved, keeps what
+ * that found.
+ * @param among a relation with a `contact_id`: only these contacts are compared, and `evaluationSql` yields no others. It has
+ *   every record of a person or none. Default: everybody
  */
 export async function applyDiff(
   tx: Session,
   evaluationSql: string,
   columns: readonly DiffColumn[],
   { runId, asOf, at }: DiffStamp,
+  among?: string,
 ): Promise<Moves[]> {
   const words = wordsOf(columns);
   await tx.run(`create or replace temp table segment_bits as ${bitsSql(words)}`, [bitsJson(columns)]);
   const anyMerged = await wasAnyMerged(tx);
   await tx.run(
-    `create or replace temp table segment_moves as ${movesSql(evaluationSql, columns, words, anyMerged)}`,
+    `create or replace temp table segment_moves as ${movesSql(evaluationSql, columns, words, anyMerged, among)}`,
   );
   const leavers = anyMerged
     ? `select b.segment_id, b.version, o.contact_id, m.contact_id as person_id, false from ${pairs('l', words)}
-       join (${openSql}) o on o.segment_id = b.segment_id and o.person_id = m.contact_id`
+       join (${openSql(among)}) o on o.segment_id = b.segment_id and o.person_id = m.contact_id`
     : `select b.segment_id, b.version, m.contact_id, m.contact_id, false from ${pairs('l', words)}`;
   await tx.run(
     `create or replace temp table segment_move_pairs as
      select b.segment_id, b.version, m.contact_id, m.contact_id as person_id, true as is_entry from ${pairs('e', words)}
      union all ${leavers}`,
+  );
+  await tx.run(
+    `delete from segment_move_pairs p using (from ops.segment_changes where changed_at > $1::timestamp) c
+     where c.segment_id = p.segment_id and c.contact_id = p.contact_id`,
+    [asOf],
   );
   const moves = await tx.rows<Moves>(
     `select segment_id, count(*) filter (is_entry)::int as entered_count, count(distinct person_id) filter (not is_entry)::int as left_count
@@ -145,9 +156,17 @@ function bitsJson(columns: readonly DiffColumn[]): string {
   );
 }
 
-/** The open memberships, each with whose it is now. */
-const openSql = `select o.segment_id, o.contact_id, coalesce(k.canonical_contact_id, o.contact_id) as person_id
-  from ops.segment_memberships_open o left join ${canonicalsSql} k on k.contact_id = o.contact_id`;
+/** The open memberships to compare with. */
+function openOf(among: string | undefined): string {
+  const open = 'ops.segment_memberships_open';
+  return among === undefined ? open : `(from ${open} where contact_id in (select contact_id from ${among}))`;
+}
+
+/** These, each with whose it is now. */
+function openSql(among: string | undefined): string {
+  return `select o.segment_id, o.contact_id, coalesce(k.canonical_contact_id, o.contact_id) as person_id
+    from ${openOf(among)} o left join ${canonicalsSql} k on k.contact_id = o.contact_id`;
+}
 
 /**
  * Of each contact that moved: the bits of what it entered (`e…`) and left (`l…`).
@@ -160,6 +179,7 @@ function movesSql(
   columns: readonly DiffColumn[],
   words: readonly number[],
   anyMerged: boolean,
+  among?: string,
 ): string {
   const mask = (word: number) =>
     columns
@@ -179,7 +199,7 @@ function movesSql(
     with now_in as (select contact_id, ${masks.join(', ')} from (${evaluationSql})),
       before_in as (
         select o.contact_id, ${olds.join(', ')}
-        from ops.segment_memberships_open o join segment_bits b using (segment_id) group by o.contact_id)
+        from ${openOf(among)} o join segment_bits b using (segment_id) group by o.contact_id)
     select contact_id, ${moved.join(', ')} from now_in n full join before_in o using (contact_id) where ${differs}`;
   }
   const either = words.map((word) => `bit_or(w${word}) as w${word}`).join(', ');
@@ -189,7 +209,7 @@ function movesSql(
         select coalesce(k.canonical_contact_id, e.contact_id) as contact_id, ${either}
         from evaluated e left join ${canonicalsSql} k on k.contact_id = e.contact_id group by 1),
       before_in as (
-        select o.person_id as contact_id, ${olds.join(', ')} from (${openSql}) o join segment_bits b using (segment_id) group by 1),
+        select o.person_id as contact_id, ${olds.join(', ')} from (${openSql(among)}) o join segment_bits b using (segment_id) group by 1),
       parted as (
         select k.contact_id from core.contact_canonicals k semi join core.contacts c on c.contact_id = k.contact_id
         where k.superseded_at is not null)

@@ -132,7 +132,8 @@ async function record(tx: Session, warehouse: Warehouse, run: Run): Promise<Eval
   return result;
 }
 
-async function segmentsToEvaluate(
+/** Active segments, all or those named. Throws `not_found`. */
+export async function segmentsToEvaluate(
   context: SegmentContext,
   ids: readonly string[] | undefined,
 ): Promise<EvaluatedSegment[]> {

@@ -1,6 +1,7 @@
 import { MallardError } from '../../data/errors.ts';
 import type { Session } from '../../data/owner/session.ts';
 import { nearestName } from '../../models/criteria/nearest.ts';
+import { canonicalsSql } from '../identity/canonicals.ts';
 import type { CatalogueSegment } from '../../models/engine/types.ts';
 import type { Segment, SegmentContext } from './types.ts';
 
@@ -53,13 +54,29 @@ interface LastRun {
   error: string | null;
 }
 
-/** Of each segment: the error of its last run, the count and time of the last run without one. */
+/**
+ * Of each segment: the error of its last run; of the last one without one the count and the time, and to the count who entered and
+ * left since, evaluated by themselves (touched/).
+ */
 const lastRunsSql = `
-  select segment_id,
-    arg_max(member_count, r.rowid) filter (error is null)::int as member_count,
-    arg_max(as_of, r.rowid) filter (error is null) as evaluated_as_of,
-    arg_max(coalesce(error, ''), r.rowid) as error
-  from ops.segment_runs r group by segment_id`;
+  with last as (
+      select segment_id, max(r.rowid) filter (error is null) as position,
+        arg_max(member_count, r.rowid) filter (error is null) as member_count,
+        arg_max(as_of, r.rowid) filter (error is null) as evaluated_as_of,
+        arg_max(recorded_at, r.rowid) filter (error is null) as evaluated_at,
+        arg_max(coalesce(error, ''), r.rowid) as error
+      from ops.segment_runs r group by segment_id),
+    moves as (
+      select c.segment_id, t.after_run, count(*) filter (c.change = 'entered')
+        - count(distinct (c.run_id, coalesce(k.canonical_contact_id, c.contact_id))) filter (c.change = 'left') as net
+      from ops.segment_changes c join ops.segment_touched_runs t on t.run_id = c.run_id
+      left join ${canonicalsSql} k on k.contact_id = c.contact_id
+      where c.recorded_at >= (select min(evaluated_at) from last) group by c.segment_id, t.after_run),
+    moved as (
+      select l.segment_id, sum(m.net) as net from last l join moves m on m.segment_id = l.segment_id and m.after_run >= l.position
+      group by l.segment_id)
+  select segment_id, (member_count + coalesce(net, 0))::int as member_count, evaluated_as_of, error
+  from last left join moved using (segment_id)`;
 
 async function lastRuns(session: Session): Promise<Map<string, LastRun>> {
   const rows = await session.rows<LastRun>(lastRunsSql);

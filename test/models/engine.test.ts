@@ -213,6 +213,7 @@ source: segment_north is contact_facts -> { where: country = 'NO' group_by: cont
       title: 'The north',
       doc: 'People in the north.',
       source: 'segment_north',
+      is_filter: true,
       file: 'models/mine.malloy',
     });
     expect(broken.map(({ file }) => file)).toEqual(['models/broken.malloy', 'models/taken.malloy']);

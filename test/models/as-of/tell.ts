@@ -18,12 +18,17 @@ export async function tell(warehouse: Warehouse, clock: StoryClock, story: Story
   await forgetEverything(warehouse);
   for (const [recorded, telling] of story.entries()) {
     clock.at = new Date(`${day(recorded)}Z`);
-    if (telling.kind === 'merge' || telling.kind === 'unmerge') await decide(warehouse, telling);
-    else await load(warehouse, telling);
+    await tellOne(warehouse, telling);
   }
 }
 
-async function forgetEverything(warehouse: Warehouse): Promise<void> {
+/** Tells one thing more, now. */
+export async function tellOne(warehouse: Warehouse, telling: Telling): Promise<void> {
+  if (telling.kind === 'merge' || telling.kind === 'unmerge') await decide(warehouse, telling);
+  else await load(warehouse, telling);
+}
+
+export async function forgetEverything(warehouse: Warehouse): Promise<void> {
   await warehouse.loads.transaction(async (tx) => {
     for (const table of versionedTables) {
       await tx.run(`delete from core.${table}`);

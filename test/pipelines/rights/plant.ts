@@ -30,6 +30,8 @@ export const holdNobody: ReadonlySet<string> = new Set([
     ...['rfm_groups', 'rfm_thresholds'],
   ].flatMap((table) => [`core.${table}`, `history.${table}`]),
   'ops.mart_builds',
+  'ops.mart_snapshots',
+  'ops.segment_touched_runs',
   'ops.delivery_batches',
   'ops.integrations',
   'ops.sync_cursors',
