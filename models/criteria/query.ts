@@ -23,8 +23,8 @@ export function membershipQuery(
     catalogue: CriteriaCatalogue;
     /** IANA zone of the account. */
     zone: string;
-    /** What segment conditions may name. Default: none. */
-    segments?: SegmentDefinitions | undefined;
+    /** What segment conditions may name. */
+    segments: SegmentDefinitions;
     /** Paths of the contacts' source to select as well, as `f0`, `f1`, … */
     shown?: readonly string[];
   },

@@ -6,6 +6,7 @@ import type { Criteria } from '../../models/criteria/types.ts';
 import { fieldValues } from '../../models/engine/field-values.ts';
 import type { Catalogue, CatalogueField } from '../../models/engine/types.ts';
 import { standardisedDifference, type Sample } from '../../models/statistics/standardised-difference.ts';
+import { segmentDefinitions } from './definitions.ts';
 import { refuseFanOut } from './fan-out.ts';
 import { countAll, readMedians, type Counts, type Medians } from './profile-counts.ts';
 import type { SegmentContext } from './types.ts';
@@ -66,16 +67,18 @@ export const profileLimits = { compared: 200, values: 50, numbers: 20 } as const
  * @throws `model_invalid` where a join of the project's own matches several rows
  */
 export async function readProfile(
-  { warehouse, engine }: SegmentContext,
+  context: SegmentContext,
   criteria: Criteria,
   { asOf, limits }: { asOf: Date; limits: ReadOptions },
 ): Promise<PreviewProfile> {
+  const { warehouse, engine } = context;
   const catalogue = await engine.catalogue();
   const texts = await listedFields(warehouse, catalogue);
   const fields = [...texts, ...numericFields(catalogue)].map((field, i) => ({ ...field, column: `f${i}` }));
   const query = membershipQuery([{ id: 'preview', criteria }], {
     catalogue: criteriaCatalogue(catalogue),
     zone: accountZone(warehouse),
+    segments: await segmentDefinitions(context),
     shown: fields.map(({ path }) => path),
   });
   for (const error of query.errors.values()) throw error;

@@ -74,19 +74,16 @@ export async function previewSegment(
 
   if (catalogue.contactSource !== 'contact_facts')
     await warehouse.read((session) => refuseFanOut(session, sql, catalogue.contactSource), limits);
-  const [counted, sample, overlap, profile] = await Promise.all([
+  const sampleSize = options.sampleSize ?? 10;
+  const columns = ['contact_id', ...shown.map((_, index) => `f${index}`)];
+  const [counted, overlap, profile] = await Promise.all([
     warehouse.read(
       (session) =>
-        session.one<{ count: number; total: number }>(
-          `select count(*) filter (${column})::int as count, count(*)::int as total from (${sql})`,
-        ),
-      limits,
-    ),
-    warehouse.read(
-      (session) =>
-        session.rows(
-          `select * exclude (${column}) from (${sql}) where ${column} order by md5(contact_id), contact_id limit $1`,
-          [options.sampleSize ?? 10],
+        // In one scan. The sample is those of the smallest hash.
+        session.one<{ count: number; total: number; sample: Record<string, unknown>[] | null }>(
+          `select count(*) filter (${column})::int as count, count(*)::int as total,
+             arg_min({${columns.map((name) => `${name}: ${name}`).join(', ')}}, md5(contact_id), ${Math.max(sampleSize, 1)}) filter (${column}) as sample
+           from (${sql})`,
         ),
       limits,
     ),
@@ -94,6 +91,7 @@ export async function previewSegment(
     options.profile ? readProfile(context, criteria, { asOf, limits }) : undefined,
   ]);
   const { count = 0, total = 0 } = counted ?? {};
+  const sample = (counted?.sample ?? []).slice(0, sampleSize);
   const names = new Map(shown.map((path, index) => [`f${index}`, path]));
   return {
     as_of: utcText(asOf),

@@ -95,7 +95,11 @@ async function compare(): Promise<number> {
     (_, index) => weeks[Math.floor((index * weeks.length) / evaluations)] as Date,
   );
   const zone = accountZone(warehouse);
-  const query = membershipQuery(segments, { catalogue: criteriaCatalogue(await engine.catalogue()), zone });
+  const query = membershipQuery(segments, {
+    catalogue: criteriaCatalogue(await engine.catalogue()),
+    zone,
+    segments: new Map(),
+  });
   return withIntervals(
     { warehouse, engine },
     { segments, span, sampleTimes: [] },

@@ -108,10 +108,13 @@ const names = { members: 'members', base: 'everybody else', just_missed: 'just m
 
 /** Segments that are younger than the range. */
 function noteLate(streams: Streams, { segments }: PerformanceReport): void {
-  for (const { segment_id: id, recorded_since: since, from } of segments) {
-    if (since === null) note(streams, `${id} was never evaluated: run \`mallard segments evaluate\`.`);
-    else if (since === from) note(streams, `${id} is recorded since ${since}: its figures begin there.`);
+  const since = new Map<string, string[]>();
+  for (const { segment_id: id, recorded_since: recorded, from } of segments) {
+    if (recorded === null) note(streams, `${id} was never evaluated: run \`mallard segments evaluate\`.`);
+    else if (recorded === from) since.set(recorded, [...(since.get(recorded) ?? []), id]);
   }
+  for (const [time, ids] of since)
+    note(streams, `Recorded since ${time}, where their figures begin: ${ids.join(', ')}.`);
 }
 
 function daysOf({

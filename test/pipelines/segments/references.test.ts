@@ -89,6 +89,16 @@ test('a circle and an unknown segment are refused when saving; a preview may nam
     criteria: { any: [{ segment: 'leads' }, stage('customer')] },
   });
   expect(count).toBe(3);
+  const asked = await previewSegment(context, {
+    criteria: { not: { segment: 'leads' } },
+    overlap: true,
+    profile: true,
+    sampleSize: 0,
+  });
+  expect(asked).toMatchObject({ count: 1, sample: [] });
+  expect(asked.profile?.values).toContainEqual(
+    expect.objectContaining({ field: 'lifecycle_stage', value: 'customer' }),
+  );
 });
 
 test('clicked twice within 30 days and has not ordered since; clicked, then saw the prices within 7 days', async () => {

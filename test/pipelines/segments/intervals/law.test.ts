@@ -76,7 +76,7 @@ async function membersAt(
   at: Date,
 ) {
   const catalogue = criteriaCatalogue(await fixture.engine.catalogue());
-  const query = membershipQuery(segments, { catalogue, zone });
+  const query = membershipQuery(segments, { catalogue, zone, segments: new Map() });
   const { sql } = await fixture.engine.compileSql(query.malloy ?? '', { asOf: at, restricted: true });
   const rows = await fixture.warehouse.read((session) => session.rows(sql));
   return segments.map(({ id }) =>
