@@ -233,7 +233,7 @@ test('the README’s way to a field of one’s own, step by step', async () => {
   }
   const all = outputs.join('\n');
   expect(all).toMatch(/ordered_lately: field, boolean/);
-  expect(all).toMatch(/"count": 3/);
+  expect(all).toMatch(/^3 of \d+ contacts fit/m);
   expect(all).toMatch(/Saved lately/);
   expect(all).toMatch(/lately +.*3/);
 }, 180_000);

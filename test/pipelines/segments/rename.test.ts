@@ -91,6 +91,7 @@ test('campaigns, workflows and criteria that name it follow; texts that only men
   expect(await warehouse.read((session) => segmentUsers(session, 'mine'))).toEqual({
     campaigns: [],
     segments: [],
+    triggers: [],
     workflows: [],
   });
   const definitions = await warehouse.read((session) =>
