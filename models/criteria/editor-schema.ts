@@ -55,6 +55,7 @@ function alternatives(catalogue: CriteriaCatalogue): Json[] {
   return treeAlternatives().flatMap((alternative) => {
     if (hasProperty(alternative, 'field')) return fieldConditions('fields', catalogue.fields);
     if (hasProperty(alternative, 'measure')) return behaviours(catalogue, alternative);
+    if (hasProperty(alternative, 'sequence')) return [sequence(catalogue, alternative)];
     return [withRefs(alternative, 'criteria')];
   });
 }
@@ -72,7 +73,8 @@ function fieldConditions(group: string, fields: readonly CriteriaField[], option
 }
 
 function behaviours({ sources }: CriteriaCatalogue, alternative: Json): Json[] {
-  const { measure: _measure, operator: _operator, value: _value, ...optional } = propertiesOf(alternative);
+  const { measure: _measure, operator: _operator, value: _value, ...rest } = propertiesOf(alternative);
+  const optional = { ...rest, since: { ...(rest['since'] as Json), ...eventsOf(sources) } };
   return sources.flatMap(({ name, measures }) =>
     typesOf(measures).map((type) =>
       comparison(
@@ -82,6 +84,28 @@ function behaviours({ sources }: CriteriaCatalogue, alternative: Json): Json[] {
       ),
     ),
   );
+}
+
+/** Steps that know the fields of their own source. */
+function sequence({ sources }: CriteriaCatalogue, alternative: Json): Json {
+  const { sequence: steps, ...rest } = propertiesOf(alternative) as { sequence: Json } & Json;
+  const { properties } = steps['items'] as { properties: Json };
+  const items = eventsOf(sources, { within_days: properties['within_days'] });
+  return { ...alternative, properties: { sequence: { ...steps, items }, ...rest } };
+}
+
+/** Events of one of the sources, with a `where` over its fields. */
+function eventsOf(sources: readonly EventSource[], more: Json = {}): Json {
+  return {
+    type: 'object',
+    required: ['source'],
+    properties: { source: { enum: sources.map(({ name }) => name) }, where: { type: 'object' }, ...more },
+    additionalProperties: false,
+    allOf: sources.map(({ name }) => ({
+      if: { required: ['source'], properties: { source: { const: name } } },
+      then: { properties: { where: ref(`where_${name}`) } },
+    })),
+  };
 }
 
 /**

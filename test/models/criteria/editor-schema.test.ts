@@ -19,6 +19,12 @@ test('property: what the server takes, no editor marks as wrong', () => {
   );
   expect(takes([{ field: 'name', operator: 'equals', value: 'x', logic: 'OR' }])).toBe(true);
   expect(takes({ field: 'seen_at', operator: 'greater_than', value: '2026-01-01' })).toBe(true);
+  const toUrl = { source: 'visits', where: { field: 'url', operator: 'contains', value: '/pricing' } };
+  expect(takes({ sequence: [{ source: 'clicks' }, { ...toUrl, within_days: 7 }], within_days: 90 })).toBe(
+    true,
+  );
+  expect(takes({ measure: 'clicks.click_count', since: toUrl, operator: 'equals', value: 0 })).toBe(true);
+  expect(takes({ not: { segment: 'leads' } })).toBe(true);
 });
 
 test.each([
@@ -48,6 +54,20 @@ test.each([
       operator: 'at_least',
       value: 1,
       where: { measure: 'clicks.click_count', operator: 'at_least', value: 1 },
+    },
+  ],
+  [{ sequence: [{ source: 'clicks' }, { source: 'visit' }] }],
+  [
+    {
+      sequence: [{ source: 'clicks' }, { source: 'visits', where: { field: 'amount', operator: 'is_set' } }],
+    },
+  ],
+  [
+    {
+      measure: 'clicks.click_count',
+      since: { source: 'visits', where: { field: 'amount', operator: 'is_set' } },
+      operator: 'equals',
+      value: 0,
     },
   ],
   [{ all: [] }],
