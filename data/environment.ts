@@ -25,6 +25,7 @@ export const EnvironmentSchema = Type.Object({
   MALLARD_SMTP_URL: Type.Optional(
     Type.String({ pattern: '^smtps?://\\S+$', description: 'an smtp:// or smtps:// address' }),
   ),
+  MALLARD_WEBHOOK_SECRET: text('a secret of Standard Webhooks, whsec_ and base64'),
   MALLARD_SECRET: Type.Optional(Type.String({ minLength: 16, description: 'at least 16 characters' })),
   UV_THREADPOOL_SIZE: Type.Optional(
     Type.String({ pattern: '^[1-9][0-9]{0,3}$', description: 'a whole number from 1 to 9999' }),

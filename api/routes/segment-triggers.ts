@@ -58,7 +58,7 @@ export const segmentTriggerRoutes: Routes = (app, { mallard }) => {
             action: Type.Unknown({
               description: 'create_task, assign_owner, set_stage, webhook or export_list',
               examples: [
-                { type: 'webhook', url: 'https://example.com/hooks', secret_env: 'MALLARD_HOOK_SECRET' },
+                { type: 'webhook', url: 'https://example.com/hooks', secret_env: 'MALLARD_WEBHOOK_SECRET' },
               ],
             }),
             contacts_max: Type.Optional(ContactsMax),

@@ -55,8 +55,9 @@ export const WebhookSchema = Type.Object(
     url: Type.String({ pattern: '^https?://', maxLength: 2_000 }),
     secret_env: Type.Optional(
       Type.String({
-        pattern: '^MALLARD_[A-Z0-9_]+$',
-        description: 'the variable of the environment that holds the secret (whsec_…) to sign with',
+        pattern: '^MALLARD_WEBHOOK_SECRET(_[A-Z0-9_]+)?$',
+        description:
+          'the variable of the environment that holds the secret (whsec_…) to sign with: MALLARD_WEBHOOK_SECRET, or one for each receiver, MALLARD_WEBHOOK_SECRET_CRM',
       }),
     ),
     fields,

@@ -167,8 +167,8 @@ test('a webhook is signed as Standard Webhooks has it; what fails is sent again,
   const { context } = fixture;
   fixture.clock.set('2026-11-02T07:00:00Z');
   const secret = `whsec_${Buffer.from('a secret of thirty-two characters').toString('base64')}`;
-  process.env['MALLARD_TEST_HOOK_SECRET'] = secret;
-  onTestFinished(() => void delete process.env['MALLARD_TEST_HOOK_SECRET']);
+  process.env['MALLARD_WEBHOOK_SECRET_TEST'] = secret;
+  onTestFinished(() => void delete process.env['MALLARD_WEBHOOK_SECRET_TEST']);
   const { url, received } = await receiver((nth) => (nth === 2 ? 503 : 200));
   await saveTrigger(context, {
     trigger_id: 'tell',
@@ -177,7 +177,7 @@ test('a webhook is signed as Standard Webhooks has it; what fails is sent again,
     action: {
       type: 'webhook',
       url,
-      secret_env: 'MALLARD_TEST_HOOK_SECRET',
+      secret_env: 'MALLARD_WEBHOOK_SECRET_TEST',
       fields: ['email_address', 'created_at', 'order_count', 'email.last_30_days.clicks'],
     },
   });
@@ -236,8 +236,8 @@ test('a webhook without its secret, or that nobody answers, says so and is tried
   const act = (action: object) =>
     runSegmentAction(fixture.context, { segmentId: 'customers', action, runId: 'r' });
   await expect(
-    act({ type: 'webhook', url: 'http://127.0.0.1:9/', secret_env: 'MALLARD_NO_SUCH_SECRET' }),
-  ).rejects.toThrow(/The environment has no MALLARD_NO_SUCH_SECRET/);
+    act({ type: 'webhook', url: 'http://127.0.0.1:9/', secret_env: 'MALLARD_WEBHOOK_SECRET_NONE' }),
+  ).rejects.toThrow(/The environment has no MALLARD_WEBHOOK_SECRET_NONE/);
   await expect(act({ type: 'webhook', url: 'http://127.0.0.1:9/' })).rejects.toThrow(
     /webhook at 127\.0\.0\.1:9/,
   );
