@@ -1,6 +1,6 @@
 import type { Criteria, SegmentDefinition, SegmentDefinitions } from '../../models/criteria/types.ts';
 import { listSegments } from './listing.ts';
-import { asEvaluated, memberIdsText } from './plan.ts';
+import { asEvaluated, memberIdsText, type EvaluatedSegment } from './plan.ts';
 import type { SegmentContext } from './types.ts';
 
 /**
@@ -18,14 +18,15 @@ export async function segmentDefinitions(
   const definitions = new Map<string, SegmentDefinition>();
   for (const saved of segments) {
     const segment = asEvaluated(saved, tagged);
-    if (!segment) continue;
-    definitions.set(
-      segment.id,
-      'criteria' in segment ? { criteria: segment.criteria } : { members: memberIdsText(segment) },
-    );
+    if (segment) definitions.set(segment.id, definitionOf(segment));
   }
   for (const [id, criteria] of changed) definitions.set(id, { criteria });
   return definitions;
+}
+
+/** What a segment stands for where criteria name it. */
+export function definitionOf(segment: EvaluatedSegment): SegmentDefinition {
+  return 'criteria' in segment ? { criteria: segment.criteria } : { members: memberIdsText(segment) };
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Session } from '../../../data/owner/session.ts';
 import type { ModelEngine } from '../../../models/engine/engine.ts';
 import type { SegmentDefinitions } from '../../../models/criteria/types.ts';
-import { segmentDefinitions } from '../definitions.ts';
+import { definitionOf } from '../definitions.ts';
 import type { DiffColumn } from '../diff.ts';
 import { segmentsToEvaluate } from '../evaluate.ts';
 import { planMembership, type EvaluatedSegment } from '../plan.ts';
@@ -59,9 +59,10 @@ export async function planTouched(
       !without.has(segment.id) &&
       (!('source' in segment) || isFilter.has(segment.id)),
   );
-  const definitions = await definitionsAmong(context, segments);
-  const key = JSON.stringify([segments, [...definitions], placeholder, zone]);
+  const key = JSON.stringify([segments, placeholder, zone]);
   if (known?.key === key && known.models === models) return known;
+  // One that names another segment than these does not compile, and waits for the evaluation of all.
+  const definitions = new Map(segments.map((segment) => [segment.id, definitionOf(segment)]));
   const { sql, columns } = await planMembership(touched, segments, { asOf: placeholder, zone, definitions });
   const marts = [];
   for (const mart of ownMarts)
@@ -83,18 +84,6 @@ export async function planAlone(
   const { sql, columns } = await planMembership(touchedEngine(engine), [segment], options);
   const column = columns.get(segment.id);
   return column === undefined ? undefined : { sql: overTouched(sql), column };
-}
-
-/**
- * What criteria may name here: the segments that are evaluated here. One that names another does not compile, and waits for the
- * evaluation of all.
- */
-async function definitionsAmong(
-  context: SegmentContext,
-  segments: readonly EvaluatedSegment[],
-): Promise<SegmentDefinitions> {
-  const ids = new Set(segments.map(({ id }) => id));
-  return new Map([...(await segmentDefinitions(context))].filter(([id]) => ids.has(id)));
 }
 
 function diffColumns(
