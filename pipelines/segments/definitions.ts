@@ -1,5 +1,5 @@
 import type { Criteria, SegmentDefinition, SegmentDefinitions } from '../../models/criteria/types.ts';
-import { listSegments } from './listing.ts';
+import { listDefined } from './listing.ts';
 import { asEvaluated, memberIdsText, type EvaluatedSegment } from './plan.ts';
 import type { SegmentContext } from './types.ts';
 
@@ -12,7 +12,7 @@ export async function segmentDefinitions(
   changed: ReadonlyMap<string, Criteria> = new Map(),
 ): Promise<SegmentDefinitions> {
   const [segments, { segments: tagged }] = await Promise.all([
-    listSegments(context),
+    listDefined(context),
     context.engine.catalogue(),
   ]);
   const definitions = new Map<string, SegmentDefinition>();

@@ -7,7 +7,7 @@ import { builtAsOf, resolveAsOf, utcText } from './as-of.ts';
 import { segmentDefinitions } from './definitions.ts';
 import { applyDiff, type DiffColumn } from './diff.ts';
 import { refuseFanOut } from './fan-out.ts';
-import { listSegments, unknownSegment } from './listing.ts';
+import { listDefined, unknownSegment } from './listing.ts';
 import { asEvaluated, planMembership, type EvaluatedSegment, type MembershipPlan } from './plan.ts';
 import { memberCountsSql } from './members.ts';
 import { writeErrors, writeRuns, recordedRun } from './runs.ts';
@@ -137,7 +137,7 @@ export async function segmentsToEvaluate(
   context: SegmentContext,
   ids: readonly string[] | undefined,
 ): Promise<EvaluatedSegment[]> {
-  const [all, { segments: tagged }] = await Promise.all([listSegments(context), context.engine.catalogue()]);
+  const [all, { segments: tagged }] = await Promise.all([listDefined(context), context.engine.catalogue()]);
   const known = new Set(all.map(({ segment_id }) => segment_id));
   const unknown = ids?.find((id) => !known.has(id));
   if (unknown !== undefined) throw unknownSegment(unknown, [...known]);

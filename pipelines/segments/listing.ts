@@ -5,23 +5,43 @@ import { canonicalsSql } from '../identity/canonicals.ts';
 import type { CatalogueSegment } from '../../models/engine/types.ts';
 import type { Segment, SegmentContext } from './types.ts';
 
+/** What a segment is, without what its evaluations found. */
+export type DefinedSegment = Omit<Segment, 'member_count' | 'evaluated_as_of'>;
+
 /** Saved segments and those tagged in model files, by id. Archived ones only where asked for. */
 export async function listSegments(
+  context: SegmentContext,
+  options: { includeArchived?: boolean | undefined } = {},
+): Promise<Segment[]> {
+  const [segments, runs] = await Promise.all([
+    listDefined(context, options),
+    context.warehouse.read(lastRuns),
+  ]);
+  return segments.map((segment) => {
+    const run = runs.get(segment.segment_id);
+    return {
+      ...segment,
+      error: segment.kind === 'malloy' && run?.error ? run.error : segment.error,
+      member_count: run?.member_count ?? null,
+      evaluated_as_of: run?.evaluated_as_of ?? null,
+    };
+  });
+}
+
+/** The same without counting members, which reads the changes since the last evaluation: what decides who is in needs none. */
+export async function listDefined(
   { warehouse, engine }: SegmentContext,
   { includeArchived = false }: { includeArchived?: boolean | undefined } = {},
-): Promise<Segment[]> {
+): Promise<DefinedSegment[]> {
   const { segments: tagged } = await engine.catalogue();
-  const [saved, runs] = await warehouse.read(async (session) => [
-    await savedSegments(session),
-    await lastRuns(session),
-  ]);
+  const saved = await warehouse.read(savedSegments);
   const taggedIds = new Set(tagged.map(({ name }) => name));
   const all = [
     // A file that takes the id of a saved segment wins: the analyst sees what the file says.
     ...saved.filter(
       ({ segment_id, status }) => !taggedIds.has(segment_id) && (includeArchived || status === 'active'),
     ),
-    ...tagged.map((segment) => malloySegment(segment, runs.get(segment.name))),
+    ...tagged.map(malloySegment),
   ];
   return all.sort((a, b) => (a.segment_id < b.segment_id ? -1 : 1));
 }
@@ -83,15 +103,13 @@ async function lastRuns(session: Session): Promise<Map<string, LastRun>> {
   return new Map(rows.map((row) => [row.segment_id, row]));
 }
 
-async function savedSegments(session: Session): Promise<Segment[]> {
-  return session.rows<Segment>(
-    `select s.segment_id, s.title, s.description, s.kind, s.criteria, s.version, s.status, s.error, r.member_count,
-       r.evaluated_as_of, s.created_at, s.updated_at
-     from ops.segments s left join (${lastRunsSql}) r using (segment_id)`,
+async function savedSegments(session: Session): Promise<DefinedSegment[]> {
+  return session.rows<DefinedSegment>(
+    `select segment_id, title, description, kind, criteria, version, status, error, created_at, updated_at from ops.segments`,
   );
 }
 
-function malloySegment({ name, title, doc }: CatalogueSegment, run: LastRun | undefined): Segment {
+function malloySegment({ name, title, doc }: CatalogueSegment): DefinedSegment {
   return {
     segment_id: name,
     title,
@@ -100,9 +118,7 @@ function malloySegment({ name, title, doc }: CatalogueSegment, run: LastRun | un
     criteria: null,
     version: 0,
     status: 'active',
-    error: run?.error ? run.error : null,
-    member_count: run?.member_count ?? null,
-    evaluated_as_of: run?.evaluated_as_of ?? null,
+    error: null,
     created_at: null,
     updated_at: null,
   };

@@ -13,7 +13,7 @@ export type EvaluatedSegment = { id: string; version: number } & (
 
 /** How a segment is evaluated; undefined where its model file is gone. */
 export function asEvaluated(
-  { segment_id: id, version, kind, criteria }: Segment,
+  { segment_id: id, version, kind, criteria }: Pick<Segment, 'segment_id' | 'version' | 'kind' | 'criteria'>,
   tagged: readonly CatalogueSegment[],
 ): EvaluatedSegment | undefined {
   if (kind === 'static') return { id, version, isList: true };
