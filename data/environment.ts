@@ -7,6 +7,7 @@ const text = (description: string) => Type.Optional(Type.String({ description })
 /** Everything Mallard reads from the environment; `.env.example` lists the same, a test keeps them equal. */
 export const EnvironmentSchema = Type.Object({
   MALLARD_PROJECT: text('a folder'),
+  MALLARD_COMPILED_MODELS: text('a folder'),
   MALLARD_LOG_LEVEL: Type.Optional(
     Type.Union(
       (['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const).map((level) =>

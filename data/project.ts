@@ -55,6 +55,10 @@ export class Project {
   get publishedGivens(): string {
     return join(this.published, 'givens.json');
   }
+  /** Compiled models, to be read instead of compiled anew; may be deleted at any time. */
+  get compiledModels(): string {
+    return process.env['MALLARD_COMPILED_MODELS'] || join(this.dir, 'compiled-models');
+  }
   /** The generated history's files and its truth. */
   get sample(): string {
     return join(this.dir, 'sample');

@@ -81,6 +81,7 @@ malloy-config-local.json
 inbox/
 outbox/
 published/
+compiled-models/
 report-runs/
 sample/
 spill/

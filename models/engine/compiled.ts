@@ -1,8 +1,9 @@
-import { Runtime, type CacheManager, type ModelMaterializer } from '@malloydata/malloy';
+import { Runtime, type ModelMaterializer } from '@malloydata/malloy';
 import { relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { errorMessage } from '../../data/errors.ts';
 import type { Project } from '../../data/project.ts';
+import type { CompiledCache } from './compiled-cache.ts';
 import type { WarehouseConnection } from './connection.ts';
 import { malloyFiles, ModelFiles } from './files.ts';
 import { builtText, definitionFile, type MartColumn } from './marts.ts';
@@ -48,11 +49,11 @@ export async function compileModels(
   connection: WarehouseConnection,
   project: Project,
   texts: ModelTexts,
-  cacheManager: CacheManager,
+  cache: CompiledCache,
 ): Promise<CompiledModels> {
-  const { runtime, files, ours, ...recorded } = prepare(connection, project, texts, cacheManager);
+  const { runtime, files, ours, ...recorded } = prepare(connection, project, texts, cache);
   const index = new URL('index.malloy', ours);
-  const compileFile = fileCompiler(runtime, files);
+  const compileFile = fileCompiler(runtime, files, cache, await connection.schemaDigest());
   await compileFile(index);
   let materializer = importing(runtime, [index]);
 
@@ -82,18 +83,18 @@ export async function compileAlone(
   connection: WarehouseConnection,
   project: Project,
   texts: ModelTexts,
-  cacheManager: CacheManager,
+  cache: CompiledCache,
   path: string,
 ): Promise<ModelMaterializer> {
-  const { runtime, files, ours } = prepare(connection, project, texts, cacheManager);
-  return fileCompiler(runtime, files)(new URL(path, ours));
+  const { runtime, files, ours } = prepare(connection, project, texts, cache);
+  return fileCompiler(runtime, files, cache, await connection.schemaDigest())(new URL(path, ours));
 }
 
 function prepare(
   connection: WarehouseConnection,
   project: Project,
   { built, instead = new Map(), rewrite, recorded }: ModelTexts,
-  cacheManager: CacheManager,
+  cache: CompiledCache,
 ): { runtime: Runtime; files: ModelFiles; ours: URL; userFiles: URL[] | undefined } {
   const ours = pathToFileURL(`${project.packageModels}/`);
   const tables = [...built].map(
@@ -111,7 +112,7 @@ function prepare(
     rewrite,
     recorded !== undefined,
   );
-  const runtime = new Runtime({ urlReader: files, connection, cacheManager });
+  const runtime = new Runtime({ urlReader: files, connection, cacheManager: cache });
   return { runtime, files, ours, userFiles: recorded && recordedFiles.map(([url]) => url) };
 }
 
@@ -119,12 +120,18 @@ function prepare(
  * Compiles a file after those it imports. Malloy would compile a file anew for every path of imports that leads to it
  * (ours: 700 compilations, 5 s); from the bottom up each is compiled once and then taken from the cache (0.5 s).
  */
-function fileCompiler(runtime: Runtime, files: ModelFiles): (url: URL) => Promise<ModelMaterializer> {
+function fileCompiler(
+  runtime: Runtime,
+  files: ModelFiles,
+  cache: CompiledCache,
+  schema: string,
+): (url: URL) => Promise<ModelMaterializer> {
   const done = new Set<string>();
   async function visit(url: URL): Promise<void> {
     const key = url.toString();
     if (done.has(key)) return;
     done.add(key);
+    if (await cache.restore(files, url, schema)) return;
     for (const imported of files.importsOf(url)) {
       // A file that cannot be read is reported where it is imported.
       if (files.canRead(imported)) await visit(imported);
@@ -134,6 +141,7 @@ function fileCompiler(runtime: Runtime, files: ModelFiles): (url: URL) => Promis
   return async (url) => {
     try {
       await visit(url);
+      await cache.keep(files, url, schema);
       return runtime.loadModel(url);
     } catch (error) {
       throw modelError(error, files.textOf);

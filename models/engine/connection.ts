@@ -96,6 +96,18 @@ export class WarehouseConnection extends BaseConnection {
     return { rows: kept, totalRows: kept.length };
   }
 
+  /** A digest of every table's columns, those of this connection's temporary tables too. */
+  async schemaDigest(): Promise<string> {
+    const row = await this.#read((session) =>
+      session.one<{ digest: string }>(
+        `select md5(string_agg(concat_ws(' ', database_name = 'temp', schema_name, table_name, column_index, column_name, data_type), chr(10)
+           order by database_name = 'temp', schema_name, table_name, column_index)) as digest
+         from duckdb_columns() where not internal and database_name in ('temp', current_database())`,
+      ),
+    );
+    return row?.digest ?? '';
+  }
+
   #fields(columns: readonly Column[]) {
     return columns.map((column) =>
       mkFieldDef(this.#dialect.parseDuckDBType(column.data_type), column.column_name),

@@ -1,10 +1,4 @@
-import {
-  CacheManager,
-  InMemoryModelCache,
-  type ModelMaterializer,
-  type QueryMaterializer,
-  type Runtime,
-} from '@malloydata/malloy';
+import type { ModelMaterializer, QueryMaterializer, Runtime } from '@malloydata/malloy';
 import { pathToFileURL } from 'node:url';
 import { LiveAccount, type Account } from '../../data/account.ts';
 import { toTimestamp } from '../../data/clock.ts';
@@ -21,6 +15,7 @@ import {
   type CompiledModels,
   type ModelTexts,
 } from './compiled.ts';
+import { CompiledCache } from './compiled-cache.ts';
 import { WarehouseConnection, type Read } from './connection.ts';
 import { compileDataTests, runDataTests, selectTests } from './data-tests.ts';
 import { givensOf } from './givens.ts';
@@ -88,7 +83,9 @@ interface Definitions {
 export class ModelEngine {
   readonly #warehouse: Warehouse;
   #liveAccount: LiveAccount;
-  #cache = new CacheManager(new InMemoryModelCache());
+  #cache: CompiledCache;
+  /** Of worlds: their texts are nobody else's, and kept in memory alone. */
+  #worldCache = new CompiledCache(undefined);
   #definitions: Promise<Definitions> | undefined;
   #variants = new Map<string, Promise<CompiledModels>>();
   /** What the newest build was compiled from. */
@@ -97,6 +94,7 @@ export class ModelEngine {
   constructor(warehouse: Warehouse) {
     this.#warehouse = warehouse;
     this.#liveAccount = new LiveAccount(warehouse.project);
+    this.#cache = new CompiledCache(warehouse.project.compiledModels);
   }
 
   /**
@@ -206,7 +204,7 @@ export class ModelEngine {
           instead: scoreRules.instead,
           rewrite: world.rewrite,
         },
-        this.#cache,
+        this.#worldCache,
         definitionFile(mart),
       );
       return await definition
@@ -312,14 +310,14 @@ export class ModelEngine {
       new WarehouseConnection(this.#read),
       this.#warehouse.project,
       { built: new Map(), recorded: texts },
-      new CacheManager(new InMemoryModelCache()),
+      new CompiledCache(undefined),
     );
   }
 
   /** Forgets everything compiled. Edited files, new tables and the account's edits are noticed without; a changed column is not. */
   invalidate(): void {
     this.#liveAccount = new LiveAccount(this.#warehouse.project);
-    this.#cache = new CacheManager(new InMemoryModelCache());
+    this.#forgetCompiled();
     this.#definitions = undefined;
     this.#variants.clear();
   }
@@ -359,8 +357,7 @@ export class ModelEngine {
       if (known?.fingerprint === fingerprint && !known.models.isStale() && !known.scoreRules.isStale())
         return known;
       // The cache goes by the texts of files, and would hand out the columns of before.
-      if (known && known.fingerprint !== fingerprint)
-        this.#cache = new CacheManager(new InMemoryModelCache());
+      if (known && known.fingerprint !== fingerprint) this.#forgetCompiled();
       this.#variants.clear();
       this.#definitions = this.#define(fingerprint);
       return this.#definitions;
@@ -448,7 +445,13 @@ export class ModelEngine {
     { instead, rewrite }: Pick<ModelTexts, 'instead' | 'rewrite'> = {},
   ): Promise<CompiledModels> {
     const texts = { built, instead, rewrite };
-    return compileModels(new WarehouseConnection(read), this.#warehouse.project, texts, this.#cache);
+    const cache = rewrite ? this.#worldCache : this.#cache;
+    return compileModels(new WarehouseConnection(read), this.#warehouse.project, texts, cache);
+  }
+
+  #forgetCompiled(): void {
+    this.#cache = new CompiledCache(this.#warehouse.project.compiledModels);
+    this.#worldCache = new CompiledCache(undefined);
   }
 
   get #account(): Account {

@@ -119,7 +119,7 @@ export class Lineage {
         }),
       );
     }
-    const names = await Names.read(models.runtime, urlsOf(walker), project);
+    const names = await Names.read(models, urlsOf(walker), project);
     const layers = new Map<string, LineageLayer>();
     for (const { name, location } of model.explores) {
       if (location) layers.set(name, names.layerAt({ url: location.url, line: location.range.start.line }));

@@ -1,5 +1,6 @@
-import type { ModelDef, Runtime } from '@malloydata/malloy';
+import type { ModelDef } from '@malloydata/malloy';
 import type { Project } from '../../../data/project.ts';
+import type { CompiledModels } from '../compiled.ts';
 import { modelPath } from '../files.ts';
 import { definitionOf, marts } from '../marts.ts';
 import type { Place } from './graph.ts';
@@ -24,12 +25,12 @@ export class Names {
     this.#project = project;
   }
 
-  /** @param urls files that have been compiled: they are taken from the compiler's cache */
-  static async read(runtime: Runtime, urls: Iterable<string>, project: Project): Promise<Names> {
+  /** @param urls files of the models */
+  static async read(models: CompiledModels, urls: Iterable<string>, project: Project): Promise<Names> {
     const spans = new Map<string, Span[]>();
     for (const url of urls) {
-      const { _modelDef: definition } = await runtime.getModel(new URL(url));
-      spans.set(url, spansOf(definition, url));
+      const model = await (await models.compileFile(new URL(url))).getModel();
+      spans.set(url, spansOf(model._modelDef, url));
     }
     return new Names(spans, project);
   }

@@ -1,0 +1,154 @@
+import { cpSync, mkdtempSync, readdirSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { Project } from '../../data/project.ts';
+import { Warehouse } from '../../data/owner/warehouse.ts';
+import { CompiledCache } from '../../models/engine/compiled-cache.ts';
+import { ModelEngine } from '../../models/engine/engine.ts';
+import { asOf } from './fixture.ts';
+import { openTestWarehouse, tempFolder, testClock } from '../support.ts';
+
+const query = 'run: contact_facts -> { group_by: lifecycle_stage; aggregate: contact_count }';
+/** What one compilation of everything left. */
+let compiledBefore: string;
+let folder: string;
+
+beforeAll(async () => {
+  compiledBefore = mkdtempSync(join(tmpdir(), 'mallard-test-'));
+  vi.stubEnv('MALLARD_COMPILED_MODELS', compiledBefore);
+  const project = new Project(mkdtempSync(join(tmpdir(), 'mallard-test-')));
+  const warehouse = await Warehouse.open(project, { clock: testClock });
+  await everything(new ModelEngine(warehouse));
+  await warehouse.close();
+  rmSync(project.dir, { recursive: true });
+});
+afterAll(() => rmSync(compiledBefore, { recursive: true }));
+
+beforeEach(() => {
+  folder = tempFolder();
+  cpSync(compiledBefore, folder, { recursive: true });
+  vi.stubEnv('MALLARD_COMPILED_MODELS', folder);
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+/** What an engine without any memory answers, and how many files were compiled for it. */
+async function cold<T>(warehouse: Warehouse, ask: (engine: ModelEngine) => Promise<T>) {
+  const compiled = vi.spyOn(CompiledCache.prototype, 'setCachedModelDef');
+  const restored = vi.spyOn(CompiledCache.prototype, 'restore');
+  const answer = await ask(new ModelEngine(warehouse));
+  const fromDisk = await Promise.all(restored.mock.results.map(({ value }) => value as Promise<boolean>));
+  const counts = {
+    restored: fromDisk.filter(Boolean).length,
+    set: compiled.mock.calls.filter(([url]) => url.startsWith('file:')).length,
+  };
+  vi.restoreAllMocks();
+  return { answer, ...counts };
+}
+
+async function everything(engine: ModelEngine) {
+  return {
+    sql: await sqlOf(engine),
+    catalogue: await engine.catalogue(),
+    metrics: await engine.metrics(),
+    lineage: (await engine.lineage()).of('contact_facts.order_count'),
+  };
+}
+
+const sqlOf = (engine: ModelEngine) => engine.compileSql(query, { asOf, restricted: false });
+const entries = () => readdirSync(folder).map((name) => join(folder, name));
+
+test('another process reads what the first one compiled, and answers the same', async () => {
+  const { warehouse } = await openTestWarehouse();
+  const second = await cold(warehouse, everything);
+  // What was set came from the disk: nothing was compiled.
+  expect(second.set).toBeGreaterThan(0);
+  expect(second.set).toBeLessThanOrEqual(second.restored);
+  vi.stubEnv('MALLARD_COMPILED_MODELS', tempFolder());
+  const first = await cold(warehouse, everything);
+  expect(first.set).toBeGreaterThan(50);
+  expect(second.answer).toEqual(first.answer);
+});
+
+test('an edited file, a new one and a new column are compiled anew', async () => {
+  const { project, warehouse } = await openTestWarehouse();
+  const file = join(project.models, 'big.malloy');
+  const countOf = async () => {
+    const { answer } = await cold(warehouse, (engine) =>
+      engine.compileSql('run: big -> { aggregate: how_many is count() }', { asOf, restricted: false }),
+    );
+    return answer.sql;
+  };
+  const index = pathToFileURL(join(project.packageModels, 'index.malloy')).toString();
+  writeFileSync(file, `import "${index}"\nsource: big is contacts extend { where: country = 'DE' }`);
+  expect(await countOf()).toContain('DE');
+  writeFileSync(file, `import "${index}"\nsource: big is contacts extend { where: country = 'NZ' }`);
+  expect(await countOf()).toContain('NZ');
+
+  await warehouse.loads.transaction((tx) => tx.run('create table raw.visits as select 1 as one'));
+  writeFileSync(file, `source: visits is duckdb.table('raw.visits')`);
+  const columns = async () => {
+    const { answer } = await cold(warehouse, (engine) =>
+      engine.compileSql('run: visits -> { select: * }', { asOf, restricted: false }),
+    );
+    return answer.columns.map(({ name }) => name);
+  };
+  expect(await columns()).toEqual(['one']);
+  await warehouse.loads.transaction((tx) => tx.run('alter table raw.visits add column two integer'));
+  expect((await columns()).sort()).toEqual(['one', 'two']);
+});
+
+test('a damaged file is as good as none, and replaced', async () => {
+  const { warehouse } = await openTestWarehouse();
+  const first = await cold(warehouse, sqlOf);
+  for (const path of entries()) truncateSync(path, 100);
+  const second = await cold(warehouse, sqlOf);
+  expect(second.answer).toEqual(first.answer);
+  expect(second.set).toBeGreaterThan(50);
+  expect((await cold(warehouse, sqlOf)).set).toBeLessThan(50);
+});
+
+test('a folder that cannot be written costs time and nothing else', async () => {
+  const { warehouse } = await openTestWarehouse();
+  const first = await cold(warehouse, sqlOf);
+  const file = join(tempFolder(), 'file');
+  writeFileSync(file, '');
+  vi.stubEnv('MALLARD_COMPILED_MODELS', file);
+  expect((await cold(warehouse, sqlOf)).answer).toEqual(first.answer);
+});
+
+test('what nobody read for long goes when there is too much', async () => {
+  const { warehouse } = await openTestWarehouse();
+  for (const [name, days] of [
+    ['old', 2],
+    ['new', 1],
+  ] as const) {
+    const path = join(folder, `${name}.bin`);
+    writeFileSync(path, Buffer.alloc(40 * 2 ** 20));
+    const at = new Date(Date.now() - days * 86_400_000);
+    utimesSync(path, at, at);
+  }
+  writeFileSync(join(warehouse.project.models, 'mine.malloy'), `source: mine is duckdb.table('core.owners')`);
+  await sqlOf(new ModelEngine(warehouse));
+  expect(entries()).not.toContain(join(folder, 'old.bin'));
+  expect(entries()).toContain(join(folder, 'new.bin'));
+});
+
+test('what imports say decides, however it is written', async () => {
+  const { warehouse } = await openTestWarehouse();
+  const imported = join(warehouse.project.models, 'imported.malloy');
+  const file = join(warehouse.project.models, 'root.malloy');
+  // Not at the start of a line, where `ModelFiles.importsOf` does not see it.
+  writeFileSync(file, `/* */ import 'imported.malloy'\nsource: two is one extend {}`);
+  const sql = async () =>
+    (await new ModelEngine(warehouse).compileSql('run: two -> { select: * }', { asOf, restricted: false }))
+      .sql;
+  writeFileSync(imported, `source: one is duckdb.table('core.owners') extend { where: name = 'first' }`);
+  expect(await sql()).toContain('first');
+  writeFileSync(imported, `source: one is duckdb.table('core.owners') extend { where: name = 'second' }`);
+  expect(await sql()).toContain('second');
+});
