@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/global-setup.ts'],
     // DuckDB keeps native threads: forks end cleanly where worker threads may hang on a running query.
     pool: 'forks',
     maxWorkers: 2,

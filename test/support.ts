@@ -1,7 +1,7 @@
-import { chownSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { inject, onTestFinished } from 'vitest';
 import { fixedClock, type Clock } from '../data/clock.ts';
 import { packageRoot } from '../data/package-root.ts';
 import { Project } from '../data/project.ts';
@@ -30,11 +30,19 @@ export async function withoutPrivileges<T>(folder: string, work: () => Promise<T
   }
 }
 
+/** A project in the folder with an empty, migrated warehouse that nobody owns. */
+export function emptyProject(folder: string): Project {
+  const project = new Project(folder);
+  project.ensureFolders();
+  copyFileSync(inject('emptyWarehouse'), project.warehouseFile);
+  return project;
+}
+
 /** An empty, migrated warehouse in a fresh project folder; closed and removed when the test ends. Call inside a test. */
 export async function openTestWarehouse(
   options: WarehouseOptions = {},
 ): Promise<{ project: Project; warehouse: Warehouse }> {
-  const project = new Project(tempFolder());
+  const project = emptyProject(tempFolder());
   const warehouse = await Warehouse.open(project, { clock: testClock, memoryLimit: '2GB', ...options });
   onTestFinished(() => warehouse.close());
   return { project, warehouse };

@@ -17,24 +17,29 @@ import { deserialize, serialize } from 'node:v8';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { ModelFiles } from './files.ts';
 
-/** Beyond this many bytes the files read longest ago go. One of ours takes up to 400 kB. */
+/** Beyond this many bytes the files read longest ago go. One of all our models takes 0.5 MB. */
 const folderBytesMax = 64 * 2 ** 20;
 
 const { version: malloyVersion } = createRequire(import.meta.url)('@malloydata/malloy/package.json') as {
   version: string;
 };
 
+/** Compiled files by URL. */
+type Entry = Map<string, CachedModel>;
+
 /**
  * Malloy's cache of compiled files, kept on disk between processes: compiling all of ours takes 3.5 s of processor time in a
- * cold process, reading them 0.1 s.
+ * cold process, reading them 0.2 s.
  *
- * An entry's name is a hash of all that it was made from: the file's text and those of all that it imports, with their
- * URLs, the columns of every table, and Malloy's version. So nothing is ever out of date; what nobody reads is removed in time.
- * A file that cannot be read or written is as good as none. In V8's format, not in JSON: imports share their parts, and JSON would
- * repeat them (index.malloy: 87 MB instead of 2.5).
+ * An entry holds a file with all that it imports, those aside that another entry has. Its name is a hash of what it was made
+ * from: the texts with their URLs, the columns of every table, and Malloy's version. So nothing is ever out of date; what
+ * nobody reads is removed in time. A file that cannot be read or written is as good as none. In V8's format, not in JSON, and
+ * together: imports share their parts, and JSON would repeat them (index.malloy: 87 MB instead of 2.5).
  */
 export class CompiledCache extends CacheManager {
   readonly #folder: string | undefined;
+  /** Hashes of the files that are on the disk, in whatever entry. */
+  readonly #kept = new Set<string>();
 
   /** @param folder where entries are kept; undefined: in memory alone */
   constructor(folder: string | undefined) {
@@ -47,43 +52,53 @@ export class CompiledCache extends CacheManager {
    * @param schema a digest of the columns of every table
    */
   async restore(files: ModelFiles, url: URL, schema: string): Promise<boolean> {
-    if (await this.#has(files, url)) return true;
-    const path = this.#path(files, url, schema);
-    const entry = path === undefined ? undefined : readEntry(path);
-    if (entry === undefined) return false;
-    await this.setCachedModelDef(url.toString(), entry);
-    return this.#has(files, url);
+    if (await this.#find(files, url)) return true;
+    const hash = this.#folder && hashOf(files, url, schema);
+    const entry = this.#folder && hash && readEntry(join(this.#folder, `${hash}.bin`));
+    if (!entry) return false;
+    for (const [each, compiled] of entry) {
+      await this.setCachedModelDef(each, compiled);
+      this.#kept.add(hashOf(files, new URL(each), schema) ?? '');
+    }
+    return (await this.#find(files, url)) !== undefined;
   }
 
-  /** Keeps a file that Malloy has compiled, for the next process. */
+  /** Keeps a file that Malloy has compiled, with what it imports, for the next process. */
   async keep(files: ModelFiles, url: URL, schema: string): Promise<void> {
-    const path = this.#path(files, url, schema);
-    if (this.#folder === undefined || path === undefined || existsSync(path)) return;
-    const compiled = await this.getCachedModelDef(files, url.toString());
-    if (compiled) writeEntry(this.#folder, path, compiled);
+    const hash = this.#folder && hashOf(files, url, schema);
+    if (!this.#folder || !hash || this.#kept.has(hash)) return;
+    const entry: Entry = new Map();
+    for (const each of [url, ...files.allImportsOf(url)]) {
+      const itsHash = hashOf(files, each, schema);
+      const compiled = await this.#find(files, each);
+      if (!itsHash || !compiled || this.#kept.has(itsHash)) continue;
+      this.#kept.add(itsHash);
+      entry.set(each.toString(), compiled);
+    }
+    writeEntry(this.#folder, join(this.#folder, `${hash}.bin`), entry);
   }
 
-  async #has(files: ModelFiles, url: URL): Promise<boolean> {
-    return (await this.getCachedModelDef(files, url.toString())) !== undefined;
-  }
-
-  /** Undefined where nothing is kept, or an import is missing. */
-  #path(files: ModelFiles, url: URL, schema: string): string | undefined {
-    if (this.#folder === undefined) return undefined;
-    const all = [url, ...files.allImportsOf(url)];
-    if (!all.every((each) => files.canRead(each))) return undefined;
-    const parts = all.map((each) => `${each.toString()} ${files.read(each).invalidationKey}`);
-    const hash = createHash('sha256');
-    for (const part of [malloyVersion, process.versions.v8, schema, ...parts]) hash.update(`${part}\n`);
-    return join(this.#folder, `${hash.digest('hex')}.bin`);
+  #find(files: ModelFiles, url: URL): Promise<CachedModel | undefined> {
+    return this.getCachedModelDef(files, url.toString());
   }
 }
 
-function readEntry(path: string): CachedModel | undefined {
+/** Undefined where an import is missing. */
+function hashOf(files: ModelFiles, url: URL, schema: string): string | undefined {
+  const all = [url, ...files.allImportsOf(url)];
+  if (!all.every((each) => files.canRead(each))) return undefined;
+  const texts = all.map((each) => `${each.toString()} ${files.read(each).invalidationKey}`);
+  return createHash('sha256')
+    .update([malloyVersion, process.versions.v8, schema, ...texts].join('\n'))
+    .digest('hex');
+}
+
+function readEntry(path: string): Entry | undefined {
   try {
-    const entry = deserialize(inflateRawSync(readFileSync(path))) as CachedModel;
+    const entry = deserialize(inflateRawSync(readFileSync(path))) as Entry;
     // Malloy keeps names in an object without a prototype, which a copy has not.
-    entry.modelDef.contents = Object.assign(Object.create(null) as object, entry.modelDef.contents);
+    for (const { modelDef } of entry.values())
+      modelDef.contents = Object.assign(Object.create(null) as object, modelDef.contents);
     const now = new Date();
     utimesSync(path, now, now);
     return entry;
@@ -95,7 +110,7 @@ function readEntry(path: string): CachedModel | undefined {
 }
 
 /** Under another name first: another process may read it. */
-function writeEntry(folder: string, path: string, entry: CachedModel): void {
+function writeEntry(folder: string, path: string, entry: Entry): void {
   const draft = `${path}.${randomUUID()}.new`;
   try {
     mkdirSync(folder, { recursive: true });

@@ -12,6 +12,7 @@ interface ModelFile {
   invalidationKey: string;
   /** Undefined for a text that stands in for the file. */
   stamp: string | undefined;
+  imports: URL[];
 }
 
 /** Reads model files for the compiler, each once; remembers them to notice edits and to show offending lines. */
@@ -49,7 +50,8 @@ export class ModelFiles implements URLReader {
     const stamp = instead === undefined ? fileStamp(fileURLToPath(url)) : undefined;
     const text = instead ?? this.#textOfFile(url);
     const contents = this.#rewrite?.(text) ?? text;
-    const file = { contents, invalidationKey: createHash('sha256').update(contents).digest('hex'), stamp };
+    const invalidationKey = createHash('sha256').update(contents).digest('hex');
+    const file = { contents, invalidationKey, stamp, imports: importsIn(contents, url) };
     this.#read.set(key, file);
     return file;
   }
@@ -74,8 +76,7 @@ export class ModelFiles implements URLReader {
 
   /** The files a file imports, in its order. */
   importsOf(url: URL): URL[] {
-    const imports = this.read(url).contents.matchAll(/^\s*import\s[^'"]*(['"])(?<path>.+?)\1/gm);
-    return [...imports].map((match) => new URL(match.groups?.['path'] ?? '', url));
+    return this.read(url).imports;
   }
 
   /** The files it imports, and those they import, once each. */
@@ -118,6 +119,13 @@ export class ModelFiles implements URLReader {
       ) || [...this.#missing].some((url) => existsSync(fileURLToPath(url)))
     );
   }
+}
+
+function importsIn(contents: string, url: URL): URL[] {
+  const imports = contents.matchAll(/^\s*import\s[^'"]*(['"])(?<path>.+?)\1/gm);
+  const paths = [...imports].map((match) => match.groups?.['path'] ?? '');
+  // Malloy reports what is no URL where it is imported.
+  return paths.filter((path) => URL.canParse(path, url.toString())).map((path) => new URL(path, url));
 }
 
 /** The `.malloy` files of a folder and its subfolders, tests aside (or only tests), sorted; none where it is missing. */

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { Warehouse } from '../../data/owner/warehouse.ts';
-import { Project } from '../../data/project.ts';
+import type { Project } from '../../data/project.ts';
 import { ModelEngine } from '../../models/engine/engine.ts';
-import { testClock } from '../support.ts';
+import { emptyProject, testClock } from '../support.ts';
 import { insertFixture } from './fixture.ts';
 
 export interface Base {
@@ -19,8 +19,7 @@ export function sharedBase(prepare?: (project: Project) => void): () => Base {
   const folder = mkdtempSync(join(tmpdir(), 'mallard-models-'));
   let base: Base | undefined;
   beforeAll(async () => {
-    const project = new Project(folder);
-    project.ensureFolders();
+    const project = emptyProject(folder);
     prepare?.(project);
     const warehouse = await Warehouse.open(project, { clock: testClock, memoryLimit: '2GB' });
     await insertFixture(warehouse);

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Project } from '../../../data/project.ts';
 import { Warehouse } from '../../../data/owner/warehouse.ts';
+import { emptyProject } from '../../support.ts';
 import { ModelEngine } from '../../../models/engine/engine.ts';
 import { marts } from '../../../models/engine/marts.ts';
 import { day, stories, toldBy } from './story.ts';
@@ -31,7 +31,7 @@ beforeAll(async () => {
         return this.at;
       },
     };
-    const warehouse = await Warehouse.open(new Project(join(folder, name)), { clock, memoryLimit: '2GB' });
+    const warehouse = await Warehouse.open(emptyProject(join(folder, name)), { clock, memoryLimit: '2GB' });
     worlds.push({ warehouse, engine: new ModelEngine(warehouse), clock });
   }
   const { sources } = (await worlds[0]?.engine.catalogue()) ?? { sources: [] };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fixedClock, toTimestamp } from '../../../data/clock.ts';
 import { Warehouse } from '../../../data/owner/warehouse.ts';
-import { Project } from '../../../data/project.ts';
+import { emptyProject } from '../../support.ts';
 import { ModelEngine } from '../../../models/engine/engine.ts';
 import { metricsQuery } from '../../../models/engine/metrics/query.ts';
 import { IdentitySchema } from '../../../data/account.ts';
@@ -28,7 +28,7 @@ let warehouse: Warehouse;
 let engine: ModelEngine;
 
 beforeAll(async () => {
-  const project = new Project(folder);
+  const project = emptyProject(folder);
   warehouse = await Warehouse.open(project, { clock, memoryLimit: '2GB' });
   const { files } = await generateSample({
     dir: project.sample,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readAccount } from '../../../data/account.ts';
 import { Warehouse } from '../../../data/owner/warehouse.ts';
-import { Project } from '../../../data/project.ts';
+import { emptyProject } from '../../support.ts';
 import { ModelEngine } from '../../../models/engine/engine.ts';
 import { fixed } from '../../../models/engine/why/decimal.ts';
 import { partNames, type Figures, type PartName, type Why } from '../../../models/engine/why/types.ts';
@@ -27,7 +27,7 @@ const worlds: World[] = [];
 
 beforeAll(async () => {
   for (const name of ['whole', 'part']) {
-    const project = new Project(join(folder, name));
+    const project = emptyProject(join(folder, name));
     project.ensureFolders();
     writeModels(project);
     const clock: StoryClock = {

@@ -9,7 +9,8 @@ import { httpClient, type ApiClient, type QueryValue } from '../../../api/client
 import type { App } from '../../../api/context.ts';
 import { readAccount } from '../../../data/account.ts';
 import { Warehouse } from '../../../data/owner/warehouse.ts';
-import { Project } from '../../../data/project.ts';
+import { emptyProject } from '../../support.ts';
+import type { Project } from '../../../data/project.ts';
 import { ModelEngine } from '../../../models/engine/engine.ts';
 import { partNames, type PartName, type Why } from '../../../models/engine/why/types.ts';
 import type { Mallard } from '../../../pipelines/context.ts';
@@ -138,7 +139,7 @@ export function told(start: string, packageModels?: string): () => Told {
   let one: Told | undefined;
   beforeAll(async () => {
     const now = { at: new Date(start) };
-    const project = new Project(folder);
+    const project = emptyProject(folder);
     if (packageModels !== undefined)
       Object.defineProperty(project, 'packageModels', { value: packageModels });
     project.ensureFolders();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Warehouse } from '../../../data/owner/warehouse.ts';
-import { Project } from '../../../data/project.ts';
+import { emptyProject } from '../../support.ts';
 import type { Criteria } from '../../../models/criteria/types.ts';
 import { ModelEngine } from '../../../models/engine/engine.ts';
 import { canonicalsSql } from '../../../pipelines/identity/canonicals.ts';
@@ -57,7 +57,7 @@ const segments: Record<string, Criteria> = {
 };
 
 beforeAll(async () => {
-  warehouse = await Warehouse.open(new Project(folder), { clock, memoryLimit: '2GB' });
+  warehouse = await Warehouse.open(emptyProject(folder), { clock, memoryLimit: '2GB' });
   engine = new ModelEngine(warehouse);
   for (const [id, criteria] of Object.entries(segments))
     await saveSegment({ warehouse, engine }, { segment_id: id, title: id, criteria });

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { addressKey } from '../../../data/address.ts';
 import type { Session } from '../../../data/owner/session.ts';
 import { Warehouse } from '../../../data/owner/warehouse.ts';
+import { emptyProject } from '../../support.ts';
 import { packageRoot } from '../../../data/package-root.ts';
-import { Project } from '../../../data/project.ts';
 import { ModelEngine } from '../../../models/engine/engine.ts';
 import { evaluateSegments } from '../../../pipelines/segments/evaluate.ts';
 import { getSegment } from '../../../pipelines/segments/listing.ts';
@@ -30,7 +30,7 @@ const load = (work: (tx: Session) => Promise<unknown>) => warehouse.loads.transa
 const look = () => evaluateTouched({ warehouse, engine });
 
 async function open(): Promise<void> {
-  warehouse = await Warehouse.open(new Project(folder), { clock, memoryLimit: '2GB' });
+  warehouse = await Warehouse.open(emptyProject(folder), { clock, memoryLimit: '2GB' });
   engine = new ModelEngine(warehouse);
 }
 
