@@ -14,6 +14,7 @@ import {
   type DuckDBDataChunk,
   type DuckDBType,
   type DuckDBValue,
+  type DuckDBVector,
 } from '@duckdb/node-api';
 import {
   AsyncByteQueue,
@@ -43,6 +44,7 @@ import {
   type DataType,
 } from 'apache-arrow';
 import { readValue } from '../data/owner/values.ts';
+import { fixedBuffers, textBuffers } from './arrow-vectors.ts';
 import { stringify } from './plugins/serializer.ts';
 import type { Column } from './results/json.ts';
 
@@ -73,7 +75,10 @@ export async function* arrowStream(
   writer.reset(sink, schema);
   yield sink.take();
   for await (const chunk of chunks) {
-    const children = encoders.map((encoder, index) => encoder.encode(chunk.getColumnValues(index)));
+    const children = encoders.map(
+      (encoder, index) =>
+        encoder.encodeVector?.(chunk.getColumnVector(index)) ?? encoder.encode(chunk.getColumnValues(index)),
+    );
     const data = makeData({ type: new Struct(fields), length: chunk.rowCount, nullCount: 0, children });
     writer.write(new RecordBatch(schema, data));
     yield sink.take();
@@ -101,6 +106,8 @@ class ByteCollector extends AsyncByteQueue {
 interface Encoder {
   type: DataType;
   encode(values: readonly DuckDBValue[]): Data;
+  /** The same of a vector's own buffers; undefined where they are not as expected. */
+  encodeVector?(vector: DuckDBVector): Data | undefined;
 }
 
 type NumberArray =
@@ -157,7 +164,11 @@ function encoderFor(type: DuckDBType): Encoder {
   if (type instanceof DuckDBListType || type instanceof DuckDBArrayType)
     return lists(encoderFor(type.valueType));
   if (type instanceof DuckDBStructType) return structs(type);
-  return { type: new Utf8(), encode: (values) => encodeTexts(values, type) };
+  return {
+    type: new Utf8(),
+    encode: (values) => encodeTexts(values, type),
+    ...(type.typeId === DuckDBTypeId.VARCHAR ? { encodeVector: encodeTextVector } : {}),
+  };
 }
 
 /** One bit a value, set where there is one. */
@@ -204,6 +215,10 @@ function fixedWidth<Item extends number | bigint>(
 ): Encoder {
   return {
     type,
+    encodeVector: (vector) => {
+      const buffers = fixedBuffers(vector, Items);
+      return buffers && makeData({ type: type as Int64, length: vector.itemCount, ...buffers });
+    },
     encode: (values) => {
       const data = new Items(values.length);
       values.forEach((value, index) => {
@@ -255,6 +270,11 @@ function encodeTexts(values: readonly DuckDBValue[], type: DuckDBType): Data {
   const data = Buffer.alloc(length);
   texts.forEach((text, index) => data.write(text, valueOffsets[index] ?? 0));
   return makeData({ type: new Utf8(), length: values.length, valueOffsets, data, ...validity(values) });
+}
+
+function encodeTextVector(vector: DuckDBVector): Data | undefined {
+  const buffers = textBuffers(vector);
+  return buffers && makeData({ type: new Utf8(), length: vector.itemCount, ...buffers });
 }
 
 function asText(value: unknown): string {

@@ -8,6 +8,8 @@ export interface BehaviourColumn {
   source: EventSource;
   /** The measure's name on its source. */
   measure: string;
+  /** Malloy conditions of the rows that the measure itself counts; none where it counts all, or it is not known. */
+  counts: readonly string[];
   /** Malloy conditions over the source that select the events; none means all. */
   filters: readonly string[];
   /** The window, or undefined where every event counts. */
@@ -16,18 +18,30 @@ export interface BehaviourColumn {
   since?: SelectedEvents | undefined;
 }
 
+interface Column {
+  /** Malloy text of the aggregate. */
+  text: string;
+  /** What its events have in common beside the window. */
+  filters: string[];
+  days: number | undefined;
+}
+
 interface Scan {
   source: EventSource;
-  columns: string[];
-  days: (number | undefined)[];
+  counts: readonly string[];
+  columns: Column[];
   /** Relations that the source is joined with, by contact. */
   relations: Set<string>;
 }
 
 /**
- * Collects what many criteria need beside contact_facts, so that each source is read once, whatever the number of segments,
- * and each further relation (relations.ts) once. `column` answers the Malloy expression of a behaviour's value, `relation` the
- * name of a relation, `extension` what contact_facts must be joined with.
+ * Collects what many criteria need beside contact_facts, so that the events of one kind are read once, whatever the number of
+ * segments, and each further relation (relations.ts) once. `column` answers the Malloy expression of a behaviour's value,
+ * `relation` the name of a relation, `extension` what contact_facts must be joined with.
+ *
+ * A kind is a source and what its measures count (`event_type = 'sent'`): a row counts for few measures, and rows that count for
+ * none of a scan's are not read. One scan for all measures of 20M e-mail events took 7 s of processor time where that of the clicks
+ * takes 0.6.
  */
 export class BehaviourScans {
   readonly #zone: string;
@@ -44,23 +58,22 @@ export class BehaviourScans {
    * Malloy text of the value for one contact; the measure's value over no rows where the contact has no event, null where it
    * has none of those of `since`.
    */
-  column({ source, measure, filters, days, since }: BehaviourColumn): string {
-    let scan = this.#scans.get(source.name);
-    if (!scan) this.#scans.set(source.name, (scan = { source, columns: [], days: [], relations: new Set() }));
-    const conditions = [...filters];
-    if (days !== undefined) conditions.push(this.withinDays(source, days));
+  column({ source, measure, counts, filters: selected, days, since }: BehaviourColumn): string {
+    const key = JSON.stringify([source.name, counts]);
+    const scan = this.#scans.get(key) ?? { source, counts, columns: [], relations: new Set() };
+    this.#scans.set(key, scan);
+    const filters = [...selected];
     const last = since && this.relation(lastEvents(since));
     if (last !== undefined) {
       scan.relations.add(last);
-      conditions.push(`${timeOf(source)} > ${last}.last_at`);
+      filters.push(`${timeOf(source)} > ${last}.last_at`);
     }
+    const conditions = days === undefined ? filters : [...filters, this.withinDays(source, days)];
     const text = malloyPath(measure) + (conditions.length > 0 ? ` { where: ${conditions.join(', ')} }` : '');
-    let index = scan.columns.indexOf(text);
-    if (index < 0) {
-      index = scan.columns.push(text) - 1;
-      scan.days.push(days);
-    }
-    const value = `(${eventsAlias(source)}.b${index} ?? ${nothingAlias(source)}.b${index})`;
+    let index = scan.columns.findIndex((column) => column.text === text);
+    if (index < 0) index = scan.columns.push({ text, filters, days }) - 1;
+    const place = [...this.#scans.keys()].indexOf(key);
+    const value = `(${eventsAlias(place)}.b${index} ?? ${nothingAlias(place)}.b${index})`;
     return last === undefined ? value : `(pick ${value} when ${last}.last_at is not null else null)`;
   }
 
@@ -78,20 +91,26 @@ export class BehaviourScans {
   /** The `extend { … }` of contact_facts that joins the aggregates; empty where no behaviour is used. */
   extension(): string {
     const relations = this.#relations.map((malloy, index) => relationJoin(index, malloy, 'contact_id'));
-    const joins = [...this.#scans.values()].map(({ source, columns, days, relations: used }) => {
-      const aggregates = columns.map((text, index) => `b${index} is ${text}`).join('\n      ');
+    const joins = [...this.#scans.values()].map((scan, place) => {
+      const { source, counts, columns, relations: used } = scan;
+      const aggregates = columns.map(({ text }, index) => `b${index} is ${text}`).join('\n      ');
       const contact = malloyPath(source.contactField);
       const joined = this.#relations.flatMap((malloy, index) =>
         used.has(relationAlias(index)) ? relationJoin(index, malloy, contact) : [],
       );
       const events = `${malloyPath(source.name)}${extending(joined)}`;
-      return `  join_one: ${eventsAlias(source)} is ${events} -> {
-    where: ${contact} is not null${scanStart(source, days, this.#zone)}
+      const read = [
+        `${contact} is not null`,
+        ...counts.map((condition) => `(${condition})`),
+        ...this.#inCommon(scan),
+      ];
+      return `  join_one: ${eventsAlias(place)} is ${events} -> {
+    where: ${read.join(', ')}
     group_by: behaviour_contact is ${contact}
     aggregate:
       ${aggregates}
-  } on contact_id = ${eventsAlias(source)}.behaviour_contact
-  join_cross: ${nothingAlias(source)} is ${events} -> {
+  } on contact_id = ${eventsAlias(place)}.behaviour_contact
+  join_cross: ${nothingAlias(place)} is ${events} -> {
     where: false
     aggregate:
       ${aggregates}
@@ -99,7 +118,28 @@ export class BehaviourScans {
     });
     return extending([...relations, ...joins]);
   }
+
+  /**
+   * What holds for every event that any column needs: where all have a window, the longest, by which time-sorted storage is
+   * pruned; where all select, and few of them differently, what they select.
+   */
+  #inCommon({ source, columns }: Scan): string[] {
+    const longest = Math.max(...columns.map(({ days }) => days ?? Infinity));
+    const window = longest < Infinity ? [this.withinDays(source, longest)] : [];
+    const selections = columns.map(({ filters, days }) =>
+      // The longest window is asked for already.
+      days === undefined || days === longest ? filters : [...filters, this.withinDays(source, days)],
+    );
+    const different = [...new Map(selections.map((filters) => [filters.join(), filters])).values()];
+    const [only = []] = different;
+    if (different.length === 1) return [...window, ...only];
+    if (different.length > selectionsMax || different.some((filters) => filters.length === 0)) return window;
+    return [...window, `(${different.map((filters) => `(${filters.join(' and ')})`).join(' or ')})`];
+  }
 }
+
+/** Beyond, to ask whether any of them holds costs as much as to aggregate the rows. */
+const selectionsMax = 8;
 
 function extending(joins: readonly string[]): string {
   return joins.length === 0 ? '' : ` extend {\n${joins.join('\n')}\n}`;
@@ -113,27 +153,16 @@ function relationJoin(index: number, malloy: string, contact: string): string {
   return `  join_one: ${relationAlias(index)} is ${malloy} on ${contact} = ${relationAlias(index)}.of_contact`;
 }
 
-/** Where every column has a window, the scan begins with the longest: time-sorted storage is then pruned. */
-function scanStart(source: EventSource, days: readonly (number | undefined)[], zone: string): string {
-  const longest = days.reduce<number | undefined>(
-    (max, day) => (max === undefined || day === undefined ? undefined : Math.max(max, day)),
-    0,
-  );
-  return longest === undefined
-    ? ''
-    : `, ${malloyPath(source.timeField.path)} >= ${windowStart(source, longest, zone)}`;
-}
-
 /** Windows begin with a day of the account; see `today.ts` for sources whose time is a date. */
 function windowStart(source: EventSource, days: number, zone: string): string {
   return source.timeField.type === 'date' ? dayOfToday(zone, days) : `$TODAY - ${days} days`;
 }
 
-function eventsAlias(source: EventSource): string {
-  return malloyPath(`behaviour_${source.name}`);
+function eventsAlias(place: number): string {
+  return malloyPath(`behaviour_${place}`);
 }
 
 /** One row: what the measures are over no events at all, which a left join alone would leave null. */
-function nothingAlias(source: EventSource): string {
-  return malloyPath(`no_behaviour_${source.name}`);
+function nothingAlias(place: number): string {
+  return malloyPath(`no_behaviour_${place}`);
 }

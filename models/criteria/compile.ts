@@ -53,7 +53,13 @@ export function compileCriteria(criteria: Criteria, options: CompileOptions): st
   const inside: string[] = [];
   let conditions = 0;
 
-  function node(tree: Criteria, path: string, fields: readonly CriteriaField[], behaviours: boolean): string {
+  function node(
+    tree: Criteria,
+    path: string,
+    fields: readonly CriteriaField[],
+    behaviours: boolean,
+    guarded = guard,
+  ): string {
     if (++conditions > limits.conditions_with_segments) {
       const what = `with the segments it names, it has more than ${limits.conditions_with_segments} conditions`;
       throw criteriaError({ path, what });
@@ -61,7 +67,7 @@ export function compileCriteria(criteria: Criteria, options: CompileOptions): st
     if ('all' in tree) return joined(tree.all, 'and', `${path}.all`, fields, behaviours);
     if ('any' in tree) return joined(tree.any, 'or', `${path}.any`, fields, behaviours);
     if ('not' in tree) return `(not ${node(tree.not, `${path}.not`, fields, behaviours)})`;
-    if ('field' in tree) return fieldCondition(tree, path, fields);
+    if ('field' in tree) return fieldCondition(tree, path, fields, guarded);
     if (!behaviours || !scans) {
       const what = 'a behaviour, sequence or segment cannot stand inside of a `where`';
       throw criteriaError({ path, what });
@@ -81,7 +87,12 @@ export function compileCriteria(criteria: Criteria, options: CompileOptions): st
     return `(${trees.map((tree, index) => node(tree, `${path}[${index}]`, fields, behaviours)).join(` ${word} `)})`;
   }
 
-  function fieldCondition(leaf: FieldCondition, path: string, fields: readonly CriteriaField[]): string {
+  function fieldCondition(
+    leaf: FieldCondition,
+    path: string,
+    fields: readonly CriteriaField[],
+    guarded: typeof guard,
+  ): string {
     const field = fields.find((candidate) => candidate.path === leaf.field);
     if (!field)
       throw unknownName(
@@ -90,7 +101,7 @@ export function compileCriteria(criteria: Criteria, options: CompileOptions): st
         leaf.field,
         fields.map((candidate) => candidate.path),
       );
-    return condition(malloyPath(field.path), field.type, leaf, leaf.field, path);
+    return condition(malloyPath(field.path), field.type, leaf, leaf.field, path, guarded);
   }
 
   function behaviourCondition(leaf: BehaviourCondition, path: string, joins: BehaviourScans): string {
@@ -108,6 +119,7 @@ export function compileCriteria(criteria: Criteria, options: CompileOptions): st
     const value = joins.column({
       source,
       measure: measure.path,
+      counts: measure.counts ?? [],
       filters: filtersOf(leaf.where, source, path),
       days: leaf.within_days,
       since: leaf.since && selectedEvents(leaf.since, `${path}.since`),
@@ -122,8 +134,16 @@ export function compileCriteria(criteria: Criteria, options: CompileOptions): st
   ): string {
     const steps = sequence.map((step, index): SelectedStep => {
       const selected = selectedEvents(step, `${path}.sequence[${index}]`);
-      const isLast = index === sequence.length - 1;
-      const window = isLast && days !== undefined ? [joins.withinDays(selected.source, days)] : [];
+      // How long before the last step this one can have been; undefined: however long. No step need be read that none can follow.
+      const before = sequence
+        .slice(index + 1)
+        .reduce<number | undefined>(
+          (sum, { within_days: soon }) => (sum === undefined || soon === undefined ? undefined : sum + soon),
+          0,
+        );
+      const since =
+        days === undefined || before === undefined ? undefined : before === 0 ? days : days + before + 1;
+      const window = since === undefined ? [] : [joins.withinDays(selected.source, since)];
       return { ...selected, filters: [...selected.filters, ...window], days: step.within_days };
     });
     const sequenceRelation = joins.relation(sequenceOf(steps));
@@ -170,8 +190,20 @@ export function compileCriteria(criteria: Criteria, options: CompileOptions): st
     return { source, filters: filtersOf(where, source, path) };
   }
 
+  /**
+   * Conditions that must all hold. What selects rows need not be guarded against null, and the plainer it is, the fewer rows
+   * DuckDB reads.
+   */
   function filtersOf(where: Criteria | undefined, source: EventSource, path: string): string[] {
-    return where === undefined ? [] : [node(where, `${path}.where`, source.fields, false)];
+    if (where === undefined) return [];
+    return 'all' in where
+      ? where.all.map((tree, index) => filter(tree, `${path}.where.all[${index}]`, source))
+      : [filter(where, `${path}.where`, source)];
+  }
+
+  function filter(tree: Criteria, path: string, { fields }: EventSource): string {
+    const isPlain = 'field' in tree;
+    return node(tree, path, fields, false, isPlain ? (plain) => `(${plain})` : guard);
   }
 
   function condition(
@@ -180,6 +212,7 @@ export function compileCriteria(criteria: Criteria, options: CompileOptions): st
     leaf: FieldCondition | BehaviourCondition,
     name: string,
     path: string,
+    guarded = guard,
   ): string {
     const operator = operatorFor(type, leaf.operator);
     if (operator === undefined) {
@@ -199,12 +232,16 @@ export function compileCriteria(criteria: Criteria, options: CompileOptions): st
       const what = `${name}: ${compiled.what}`;
       throw criteriaError({ path: `${path}.value`, what, field: name, operator });
     }
-    const guarded = `((${compiled}) ?? false)`;
-    options.onLeaf?.({ path, value: text, type, condition: guarded });
-    return guarded;
+    options.onLeaf?.({ path, value: text, type, condition: guard(compiled) });
+    return guarded(compiled);
   }
 
   return node(criteria, '$', catalogue.fields, scans !== undefined);
+}
+
+/** False where the condition is null. */
+function guard(condition: string): string {
+  return `((${condition}) ?? false)`;
 }
 
 function unknownName(path: string, kind: string, name: string, known: readonly string[]) {

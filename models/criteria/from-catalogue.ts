@@ -18,7 +18,12 @@ export function criteriaCatalogue(catalogue: Catalogue): CriteriaCatalogue {
     if (!timeField || (timeField.type !== 'timestamp' && timeField.type !== 'date')) return [];
     const measures = catalogue.measures
       .filter((measure) => measure.source === source.name)
-      .map(({ name, type, doc }) => ({ path: name, type, ...(doc === undefined ? {} : { doc }) }));
+      .map(({ name, type, doc, counts }) => ({
+        path: name,
+        type,
+        ...(doc === undefined ? {} : { doc }),
+        ...(counts === undefined ? {} : { counts }),
+      }));
     return [{ name: source.name, contactField: 'contact_id', timeField, fields: source.fields, measures }];
   });
   return {

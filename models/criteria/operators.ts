@@ -137,7 +137,8 @@ function plainText(
   const [first = '', second = ''] = literals;
   switch (operator) {
     case 'equals':
-      return `${field} = ${first}`;
+      // As a bare condition, DuckDB reads only the rows for which it holds.
+      return first === 'true' && values[0] === true ? field : `${field} = ${first}`;
     case 'not_equals':
       // Malloy's `!=` is true on null.
       return `(${field} is not null and ${field} != ${first})`;

@@ -29,7 +29,8 @@ export function lastEvents({ source, filters }: SelectedEvents): string {
 /** `last_at`: when the contact last came to the end of the steps. */
 export function sequenceOf(steps: readonly SelectedStep[]): string {
   const last = steps.reduce<string | undefined>(
-    (before, step) => (before === undefined ? firstStep(step) : nextStep(step, before)),
+    (before, step, index) =>
+      before === undefined ? firstStep(step) : nextStep(step, before, index === steps.length - 1),
     undefined,
   );
   return `${last} -> {
@@ -50,22 +51,21 @@ export function membersOf(members: string): string {
 function firstStep({ source, filters }: SelectedEvents): string {
   return `${malloyPath(source.name)} -> {
     where: ${conditions(source, filters)}
-    group_by: of_contact is ${malloyPath(source.contactField)}, step_at is ${timeOf(source)}
-    aggregate: last_before is max(${timeOf(source)})
+    select: of_contact is ${malloyPath(source.contactField)}, step_at is ${timeOf(source)}
   }`;
 }
 
-/** The events that come after one of the step before, and soon enough. */
-function nextStep({ source, filters, days }: SelectedStep, before: string): string {
+/** The events that come after one of the step before, and soon enough; each once where more steps follow: pairs would multiply. */
+function nextStep({ source, filters, days }: SelectedStep, before: string, isLast: boolean): string {
   const contact = malloyPath(source.contactField);
   const time = timeOf(source);
   const soon = days === undefined ? '' : ` and ${time} <= step_before.step_at + ${days} days`;
+  const columns = `of_contact is ${contact}, step_at is ${time}`;
   return `${malloyPath(source.name)} extend {
     join_many: step_before is ${before} on ${contact} = step_before.of_contact and ${time} > step_before.step_at${soon}
   } -> {
     where: ${conditions(source, [...filters, 'step_before.of_contact is not null'])}
-    group_by: of_contact is ${contact}, step_at is ${time}
-    aggregate: last_before is step_before.step_at.max()
+    ${isLast ? `select: ${columns}` : `group_by: ${columns}\n    aggregate: last_before is step_before.step_at.max()`}
   }`;
 }
 

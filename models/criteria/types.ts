@@ -116,5 +116,10 @@ export interface EventSource {
   contactField: string;
   timeField: CriteriaField;
   fields: readonly CriteriaField[];
-  measures: readonly CriteriaField[];
+  measures: readonly CriteriaMeasure[];
+}
+
+export interface CriteriaMeasure extends CriteriaField {
+  /** Malloy conditions, over the source, of the rows that it counts. Default: all rows. */
+  counts?: readonly string[];
 }

@@ -118,10 +118,32 @@ function describeMeasures(source: Explore): CatalogueMeasure[] {
       name: field.name,
       type: fieldType(field) ?? 'number',
       ...describe(field),
+      ...countsOf(source, field),
       is_metric: metric,
       dimensions: dimensions ?? [],
     };
   });
+}
+
+/** `count() { where: … }`, where each condition names public fields of the source alone: then a query may state it too. */
+function countsOf(source: Explore, field: AtomicField): Pick<CatalogueMeasure, 'counts'> {
+  const definition = source.structDef.fields.find((each) => (each.as ?? each.name) === field.name);
+  const expression = definition && 'e' in definition ? definition.e : undefined;
+  if (expression?.node !== 'filteredExpr') return {};
+  const names = new Set(
+    fieldsInOrder(source)
+      .filter((each) => isPublic(source, each))
+      .map(({ name }) => name),
+  );
+  const { filterList } = expression.kids;
+  const canBeTold = filterList.every(({ expressionType, refSummary }) => {
+    const paths = refSummary?.fieldUsage?.map(({ path }) => path) ?? [];
+    return (
+      expressionType === 'scalar' &&
+      paths.every(([name = '', ...more]) => more.length === 0 && names.has(name))
+    );
+  });
+  return canBeTold ? { counts: filterList.map(({ code }) => code) } : {};
 }
 
 function describeSegment(source: Explore, facts: Explore, project: Project): CatalogueSegment[] {

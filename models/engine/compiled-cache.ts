@@ -1,7 +1,6 @@
 import { CacheManager, InMemoryModelCache, type CachedModel } from '@malloydata/malloy';
 import { createHash, randomUUID } from 'node:crypto';
 import {
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,

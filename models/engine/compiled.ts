@@ -9,6 +9,7 @@ import { malloyFiles, ModelFiles } from './files.ts';
 import { builtText, definitionFile, type MartColumn } from './marts.ts';
 import type { ModelTexts as RecordedTexts } from './model-versions.ts';
 import { modelError } from './problems.ts';
+import { shareStages } from './shared-stages.ts';
 import type { Account } from '../../data/account.ts';
 import { resultColumns } from './describe.ts';
 import { givensOf } from './givens.ts';
@@ -170,7 +171,7 @@ export async function compileQuery(
       givens: givensOf(options, account),
       ...(options.rowLimit === undefined ? {} : { defaultRowLimit: options.rowLimit }),
     });
-    return { sql: prepared.sql, columns: resultColumns(prepared.resultExplore) };
+    return { sql: shareStages(prepared.sql), columns: resultColumns(prepared.resultExplore) };
   } catch (error) {
     throw modelError(error, () => malloy);
   }

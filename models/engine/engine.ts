@@ -28,6 +28,7 @@ import type { MetricsRequest } from './metrics/request.ts';
 import { Lineage } from './lineage/lineage.ts';
 import { recordModelVersion, versionOf, type ModelTexts as RecordedTexts } from './model-versions.ts';
 import { modelError } from './problems.ts';
+import { shareStages } from './shared-stages.ts';
 import { recordSnapshot } from './snapshots.ts';
 import { builtAt, builtMarts, columnNames, recordedAt, schemaFingerprint, standingMarts } from './state.ts';
 import { criteriaCatalogue } from '../criteria/from-catalogue.ts';
@@ -207,9 +208,8 @@ export class ModelEngine {
         this.#worldCache,
         definitionFile(mart),
       );
-      return await definition
-        .loadQuery(selectMart(mart, columns))
-        .getSQL({ givens: givensOf(options, this.#account) });
+      const query = definition.loadQuery(selectMart(mart, columns));
+      return shareStages(await query.getSQL({ givens: givensOf(options, this.#account) }));
     } catch (error) {
       throw modelError(error, models.files.textOf);
     }
@@ -410,7 +410,7 @@ export class ModelEngine {
         definitions.builds.get(key) ?? (await this.#compileBuild(mart, replaced, session, definitions));
       const sql = await query.getSQL({ givens: givensOf(options, this.#account) });
       definitions.builds.set(key, query);
-      return sql;
+      return shareStages(sql);
     } catch (error) {
       throw modelError(error, files.textOf);
     }

@@ -70,6 +70,8 @@ export interface CatalogueMeasure {
   doc?: string;
   /** Of numbers, as a field's. */
   unit?: string;
+  /** Malloy conditions, over the source, of the rows that it counts, where they can be told; default all rows. */
+  counts?: string[];
   /** True where tagged `#(metric)`. */
   is_metric: boolean;
   /** What a metric can honestly be sliced by; empty for other measures. */

@@ -35,35 +35,58 @@ export interface Moves {
 
 /**
  * Brings `ops.segment_memberships_open` to what `evaluationSql` says and appends the difference to `ops.segment_changes`.
- * Runs in the caller's transaction on the build lane. Segments not in `columns` are left alone.
- *
- * Nobody's change is put before a later one of theirs: who was evaluated again since `asOf` (touched/), and moved, keeps what
- * that found.
- * @param among a relation with a `contact_id`: only these contacts are compared, and `evaluationSql` yields no others. It has
- *   every record of a person or none. Default: everybody
+ * Runs in the caller's transaction on the build lane. Segments not in `columns` are left alone. For many contacts call
+ * `findMoves` and `recordMoves` in a transaction each.
+ * @param among see `findMoves`
  */
 export async function applyDiff(
   tx: Session,
   evaluationSql: string,
   columns: readonly DiffColumn[],
-  { runId, asOf, at }: DiffStamp,
+  stamp: DiffStamp,
   among?: string,
 ): Promise<Moves[]> {
+  await findMoves(tx, evaluationSql, columns, among);
+  return recordMoves(tx, stamp);
+}
+
+/**
+ * Finds who enters and leaves, and writes nothing but temporary tables of the session.
+ * @param columns at least one
+ * @param among a relation with a `contact_id`: only these contacts are compared, and `evaluationSql` yields no others. It has
+ *   every record of a person or none. Default: everybody
+ */
+export async function findMoves(
+  session: Session,
+  evaluationSql: string,
+  columns: readonly DiffColumn[],
+  among?: string,
+): Promise<void> {
   const words = wordsOf(columns);
-  await tx.run(`create or replace temp table segment_bits as ${bitsSql(words)}`, [bitsJson(columns)]);
-  const anyMerged = await wasAnyMerged(tx);
-  await tx.run(
+  await session.run(`create or replace temp table segment_bits as ${bitsSql(words)}`, [bitsJson(columns)]);
+  const anyMerged = await wasAnyMerged(session);
+  await session.run(
     `create or replace temp table segment_moves as ${movesSql(evaluationSql, columns, words, anyMerged, among)}`,
   );
   const leavers = anyMerged
     ? `select b.segment_id, b.version, o.contact_id, m.contact_id as person_id, false from ${pairs('l', words)}
        join (${openSql(among)}) o on o.segment_id = b.segment_id and o.person_id = m.contact_id`
     : `select b.segment_id, b.version, m.contact_id, m.contact_id, false from ${pairs('l', words)}`;
-  await tx.run(
+  await session.run(
     `create or replace temp table segment_move_pairs as
      select b.segment_id, b.version, m.contact_id, m.contact_id as person_id, true as is_entry from ${pairs('e', words)}
      union all ${leavers}`,
   );
+}
+
+/**
+ * Records what `findMoves` found. In a transaction of its own, DuckDB copies it by all cores: of a table of the same
+ * transaction by one.
+ *
+ * Nobody's change is put before a later one of theirs: who was evaluated again since `asOf` (touched/), and moved, keeps what
+ * that found.
+ */
+export async function recordMoves(tx: Session, { runId, asOf, at }: DiffStamp): Promise<Moves[]> {
   await tx.run(
     `delete from segment_move_pairs p using (from ops.segment_changes where changed_at > $1::timestamp) c
      where c.segment_id = p.segment_id and c.contact_id = p.contact_id`,

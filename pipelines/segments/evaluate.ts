@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { toTimestamp } from '../../data/clock.ts';
 import { errorMessage, MallardError } from '../../data/errors.ts';
-import type { Session } from '../../data/owner/session.ts';
+import { inTransaction, type Session } from '../../data/owner/session.ts';
 import type { Warehouse } from '../../data/owner/warehouse.ts';
 import { builtAsOf, resolveAsOf, utcText } from './as-of.ts';
 import { segmentDefinitions } from './definitions.ts';
-import { applyDiff, type DiffColumn } from './diff.ts';
+import { findMoves, recordMoves, type DiffColumn } from './diff.ts';
 import { refuseFanOut } from './fan-out.ts';
 import { listDefined, unknownSegment } from './listing.ts';
 import { asEvaluated, planMembership, type EvaluatedSegment, type MembershipPlan } from './plan.ts';
@@ -24,7 +24,7 @@ export interface EvaluateOptions {
 }
 
 /**
- * Evaluates segments together and records who entered and left, in one transaction on the build lane.
+ * Evaluates segments together, of one snapshot, and records who entered and left, in one transaction. On the build lane.
  * A segment that cannot be evaluated keeps its members, and its error stands in the result, in `ops.segment_runs` and on
  * the segment; the others go on.
  * @throws `conflict` where the marts are not built, or `asOf` lies before a recorded evaluation; `not_found` (segmentIds)
@@ -51,15 +51,14 @@ export async function evaluateSegments(
       definitions: await segmentDefinitions(context),
     });
     for (const [id, error] of plan.errors) faults.set(id, error);
+    const started = performance.now();
     const run: Run = { runId, asOf, segments, plan, faults, isWhole: options.segmentIds === undefined };
     try {
-      const result = await warehouse.build.transaction(async (tx) => {
-        // The marts may have been swapped since the plan was made: it would read tables that are as of another time.
-        if ((await builtAsOf(tx)) !== built || (await isAnyRenamed(tx, segments))) return undefined;
-        const recorded = await recordedRun(tx, runId);
-        if (recorded) return recorded;
-        if (plan.ownSource !== undefined) await refuseFanOut(tx, plan.sql, plan.ownSource);
-        return record(tx, warehouse, run);
+      const result = await warehouse.build.exclusive(async (session) => {
+        const found = await inTransaction(session, () => find(session, run, built));
+        return found && 'columns' in found
+          ? inTransaction(session, () => record(session, warehouse, run, found.columns, started))
+          : found;
       });
       if (result === undefined) continue;
       await warehouse.ledger.transaction((tx) => writeErrors(tx, result.segments));
@@ -83,19 +82,41 @@ interface Run {
   isWhole: boolean;
 }
 
-async function record(tx: Session, warehouse: Warehouse, run: Run): Promise<EvaluationResult> {
-  const started = performance.now();
-  const { runId, plan, faults } = run;
-  const asOf = toTimestamp(run.asOf);
-  const at = toTimestamp(warehouse.clock.now());
-  const columns: DiffColumn[] = run.segments.flatMap(({ id, version }) => {
+/**
+ * Finds who moves, for `record`. Answers what was recorded where the run was worked off already; undefined where it has to
+ * begin anew, since the marts were swapped after the plan was made (it would read tables that are as of another time) or a
+ * segment was renamed.
+ */
+async function find(
+  tx: Session,
+  { runId, asOf, segments, plan, isWhole }: Run,
+  built: string | undefined,
+): Promise<EvaluationResult | { columns: DiffColumn[] } | undefined> {
+  if ((await builtAsOf(tx)) !== built || (await isAnyRenamed(tx, segments))) return undefined;
+  const recorded = await recordedRun(tx, runId);
+  if (recorded) return recorded;
+  if (plan.ownSource !== undefined) await refuseFanOut(tx, plan.sql, plan.ownSource);
+  const columns: DiffColumn[] = segments.flatMap(({ id, version }) => {
     const column = plan.columns.get(id);
     return column === undefined ? [] : [{ segment_id: id, version, column }];
   });
-  if (run.isWhole) columns.push(...(await abandoned(tx, run.segments)));
-  await refusePast(tx, columns, asOf);
+  if (isWhole) columns.push(...(await abandoned(tx, segments)));
+  await refusePast(tx, columns, toTimestamp(asOf));
+  if (columns.length > 0) await findMoves(tx, plan.sql, columns);
+  return { columns };
+}
 
-  const moves = columns.length === 0 ? [] : await applyDiff(tx, plan.sql, columns, { runId, asOf, at });
+async function record(
+  tx: Session,
+  warehouse: Warehouse,
+  run: Run,
+  columns: readonly DiffColumn[],
+  started: number,
+): Promise<EvaluationResult> {
+  const { runId, faults } = run;
+  const asOf = toTimestamp(run.asOf);
+  const at = toTimestamp(warehouse.clock.now());
+  const moves = columns.length === 0 ? [] : await recordMoves(tx, { runId, asOf, at });
   const counts = await tx.rows<{ segment_id: string; member_count: number }>(memberCountsSql);
   const results: SegmentRun[] = columns.map(({ segment_id, version }) => {
     const moved = moves.find((move) => move.segment_id === segment_id);

@@ -21,7 +21,9 @@ given:
 source: contact_facts is duckdb.table('mart.small_facts') extend { primary_key: contact_id }
 source: clicks is duckdb.table('mart.small_events') extend {
   where: occurred_at < $AS_OF
+  dimension: is_big is amount >= 10
   measure: click_count is count(), spent is amount.sum(), mean_spent is amount.avg(), last_at is occurred_at.max()
+  measure: big_count is count() { where: is_big }, spent_on_x is amount.sum() { where: campaign_id = 'x' }
 }
 source: visits is duckdb.table('mart.small_visits') extend {
   where: visited_date < $AS_OF::date
@@ -58,6 +60,8 @@ export const smallCatalogue: CriteriaCatalogue = {
         { path: 'spent', type: 'number' },
         { path: 'mean_spent', type: 'number' },
         { path: 'last_at', type: 'timestamp' },
+        { path: 'big_count', type: 'number', counts: ['is_big'] },
+        { path: 'spent_on_x', type: 'number', counts: [`campaign_id = 'x'`] },
       ],
     },
     {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { addressKey } from '../../../data/address.ts';
 import type { Session } from '../../../data/owner/session.ts';
 import { Warehouse } from '../../../data/owner/warehouse.ts';
+import { Project } from '../../../data/project.ts';
 import { emptyProject } from '../../support.ts';
 import { packageRoot } from '../../../data/package-root.ts';
 import { ModelEngine } from '../../../models/engine/engine.ts';
@@ -30,7 +31,7 @@ const load = (work: (tx: Session) => Promise<unknown>) => warehouse.loads.transa
 const look = () => evaluateTouched({ warehouse, engine });
 
 async function open(): Promise<void> {
-  warehouse = await Warehouse.open(emptyProject(folder), { clock, memoryLimit: '2GB' });
+  warehouse = await Warehouse.open(new Project(folder), { clock, memoryLimit: '2GB' });
   engine = new ModelEngine(warehouse);
 }
 
@@ -49,6 +50,7 @@ source: first_ten is contact_facts -> { where: order_count > 0 group_by: contact
 source: numbered is contact_facts -> { where: country::number > 0 group_by: contact_id }
 `,
   );
+  emptyProject(folder);
   await open();
   await load((tx) =>
     addContacts(
