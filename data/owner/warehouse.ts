@@ -129,6 +129,14 @@ export class Warehouse {
     return this.ledger.endedCount + this.loads.endedCount;
   }
 
+  /** Changes with everything that may have changed anything; undefined while something is being written. */
+  get version(): number | undefined {
+    const lanes = [this.ledger, this.build, this.loads];
+    return lanes.some((lane) => lane.isBusy)
+      ? undefined
+      : lanes.reduce((sum, { endedCount }) => sum + endedCount, 0);
+  }
+
   /** Tells other processes where this owner answers. */
   announce(address: { url: string; token: string }): void {
     this.#ownership.announce(address);

@@ -30,6 +30,7 @@ import { recordModelVersion, versionOf, type ModelTexts as RecordedTexts } from 
 import { modelError } from './problems.ts';
 import { shareStages } from './shared-stages.ts';
 import { recordSnapshot } from './snapshots.ts';
+import { StateMemo } from './state-memo.ts';
 import { builtAt, builtMarts, columnNames, recordedAt, schemaFingerprint, standingMarts } from './state.ts';
 import { criteriaCatalogue } from '../criteria/from-catalogue.ts';
 import type { CriteriaCatalogue } from '../criteria/types.ts';
@@ -83,6 +84,7 @@ interface Definitions {
  */
 export class ModelEngine {
   readonly #warehouse: Warehouse;
+  readonly #state: StateMemo;
   #liveAccount: LiveAccount;
   #cache: CompiledCache;
   /** Of worlds: their texts are nobody else's, and kept in memory alone. */
@@ -94,6 +96,7 @@ export class ModelEngine {
 
   constructor(warehouse: Warehouse) {
     this.#warehouse = warehouse;
+    this.#state = new StateMemo(warehouse);
     this.#liveAccount = new LiveAccount(warehouse.project);
     this.#cache = new CompiledCache(warehouse.project.compiledModels);
   }
@@ -327,7 +330,10 @@ export class ModelEngine {
     const definitions = await this.#getDefinitions();
     if (options.knownAt !== undefined) return definitions.models;
     const names = namesOf(definitions.columns);
-    const built = await this.#read((session) => builtMarts(session, toTimestamp(options.asOf), names));
+    const asOf = toTimestamp(options.asOf);
+    const built = await this.#state.read(`built ${asOf} ${[...names.values()].join()}`, (session) =>
+      builtMarts(session, asOf, names),
+    );
     if (built.length === 0) return definitions.models;
     const key = built.join();
     const known = await this.#variants.get(key)?.catch(() => undefined);
@@ -351,7 +357,7 @@ export class ModelEngine {
     for (;;) {
       const current = this.#definitions;
       const known = await current?.catch(() => undefined);
-      const fingerprint = await this.#read(schemaFingerprint);
+      const fingerprint = await this.#state.read('schema', schemaFingerprint);
       // Whoever came first has begun anew already.
       if (this.#definitions !== current) continue;
       if (known?.fingerprint === fingerprint && !known.models.isStale() && !known.scoreRules.isStale())

@@ -1,7 +1,9 @@
+import type { ReadOptions } from '../../data/owner/readers.ts';
 import { criteriaCatalogue } from '../../models/criteria/from-catalogue.ts';
+import { malloyPath, malloyString } from '../../models/criteria/literal.ts';
 import { membershipQuery } from '../../models/criteria/query.ts';
 import { parseCriteria } from '../../models/criteria/parse.ts';
-import type { Criteria } from '../../models/criteria/types.ts';
+import type { Criteria, CriteriaCatalogue } from '../../models/criteria/types.ts';
 import { resolveAsOf, utcText } from './as-of.ts';
 import { segmentDefinitions } from './definitions.ts';
 import { refuseFanOut } from './fan-out.ts';
@@ -62,7 +64,6 @@ export async function previewSegment(
     catalogue,
     zone: accountZone(warehouse),
     segments: await segmentDefinitions(context),
-    shown,
   });
   for (const error of query.errors.values()) throw error;
   const { sql } = await engine.compileSql(query.malloy ?? '', { asOf, restricted: true });
@@ -75,14 +76,13 @@ export async function previewSegment(
   if (catalogue.contactSource !== 'contact_facts')
     await warehouse.read((session) => refuseFanOut(session, sql, catalogue.contactSource), limits);
   const sampleSize = options.sampleSize ?? 10;
-  const columns = ['contact_id', ...shown.map((_, index) => `f${index}`)];
   const [counted, overlap, profile] = await Promise.all([
     warehouse.read(
       (session) =>
-        // In one scan. The sample is those of the smallest hash.
-        session.one<{ count: number; total: number; sample: Record<string, unknown>[] | null }>(
+        // In one scan. The sample is those of the smallest hash; of them alone what is shown is read.
+        session.one<{ count: number; total: number; sample: string[] | null }>(
           `select count(*) filter (${column})::int as count, count(*)::int as total,
-             arg_min({${columns.map((name) => `${name}: ${name}`).join(', ')}}, md5(contact_id), ${Math.max(sampleSize, 1)}) filter (${column}) as sample
+             arg_min(contact_id, hash(contact_id), ${Math.max(sampleSize, 1)}) filter (${column}) as sample
            from (${sql})`,
         ),
       limits,
@@ -91,19 +91,40 @@ export async function previewSegment(
     options.profile ? readProfile(context, criteria, { asOf, limits }) : undefined,
   ]);
   const { count = 0, total = 0 } = counted ?? {};
-  const sample = (counted?.sample ?? []).slice(0, sampleSize);
-  const names = new Map(shown.map((path, index) => [`f${index}`, path]));
+  const ids = (counted?.sample ?? []).slice(0, sampleSize);
+  const sample = await readSample(context, catalogue, ids, shown, { asOf, limits });
   return {
     as_of: utcText(asOf),
     count,
     total,
     share: total === 0 ? null : count / total,
-    sample: sample.map((row) =>
-      Object.fromEntries(Object.entries(row).map(([name, value]) => [names.get(name) ?? name, value])),
-    ),
+    sample,
     ...(overlap && { overlap: await withTitles(context, overlap) }),
     ...(profile && { profile }),
   };
+}
+
+/** What is shown of these contacts, in their order. @param paths of the contacts' source */
+async function readSample(
+  { warehouse, engine }: SegmentContext,
+  { contactSource }: CriteriaCatalogue,
+  ids: readonly string[],
+  paths: readonly string[],
+  { asOf, limits }: { asOf: Date; limits: ReadOptions },
+): Promise<Record<string, unknown>[]> {
+  if (ids.length === 0) return [];
+  const columns = paths.map((path, index) => `f${index} is ${malloyPath(path)}`);
+  const malloy = `run: ${malloyPath(contactSource)} -> {
+  where: contact_id in (${ids.map(malloyString).join(', ')})
+  select: contact_id${columns.map((column) => `, ${column}`).join('')}
+}`;
+  const { sql } = await engine.compileSql(malloy, { asOf, restricted: true });
+  const rows = await warehouse.read((session) => session.rows(sql), limits);
+  const byId = new Map(rows.map((row) => [row['contact_id'], row]));
+  return ids.map((contact_id) => ({
+    contact_id,
+    ...Object.fromEntries(paths.map((path, index) => [path, byId.get(contact_id)?.[`f${index}`]])),
+  }));
 }
 
 async function withTitles(context: SegmentContext, overlap: readonly SegmentOverlap[]) {
