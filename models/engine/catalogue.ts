@@ -125,6 +125,9 @@ function describeMeasures(source: Explore): CatalogueMeasure[] {
   });
 }
 
+/** What text from outside may not say, to which a condition is added, or what would end in a comment. */
+const isUntold = /!(?!=)|\bsql_|--|\/\//;
+
 /** `count() { where: … }`, where each condition names public fields of the source alone: then a query may state it too. */
 function countsOf(source: Explore, field: AtomicField): Pick<CatalogueMeasure, 'counts'> {
   const definition = source.structDef.fields.find((each) => (each.as ?? each.name) === field.name);
@@ -136,10 +139,11 @@ function countsOf(source: Explore, field: AtomicField): Pick<CatalogueMeasure, '
       .map(({ name }) => name),
   );
   const { filterList } = expression.kids;
-  const canBeTold = filterList.every(({ expressionType, refSummary }) => {
+  const canBeTold = filterList.every(({ code, expressionType, refSummary }) => {
     const paths = refSummary?.fieldUsage?.map(({ path }) => path) ?? [];
     return (
       expressionType === 'scalar' &&
+      !isUntold.test(code) &&
       paths.every(([name = '', ...more]) => more.length === 0 && names.has(name))
     );
   });

@@ -3,10 +3,13 @@ interface Stage {
   body: string;
 }
 
+/** What is no code: texts, with or without escapes, quoted names, comments. */
+const quoted = String.raw`\b[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/`;
+const stageOrQuoted = new RegExp(`${quoted}|__stage\\d+`, 'g');
+const bracketOrQuoted = new RegExp(`${quoted}|[()]`, 'g');
+
 /** What a stage computes, and what is worth sharing. */
 const isComputed = /\bGROUP BY\b|\bOVER\s*\(/;
-/** A query inside of raw SQL, whose stages have names of their own. */
-const hasStagesOfItsOwn = /\bWITH __stage/;
 
 /**
  * SQL of Malloy's in which what is aggregated twice is aggregated once. Malloy writes a source out wherever it is joined, and
@@ -16,7 +19,12 @@ const hasStagesOfItsOwn = /\bWITH __stage/;
  */
 export function shareStages(sql: string): string {
   const query = readStages(sql);
-  if (!query) return sql;
+  // A query inside of raw SQL has stages of its own, under the same names.
+  if (
+    !query ||
+    [query.rest, ...query.stages.map(({ body }) => body)].some((text) => /\bWITH __stage/.test(text))
+  )
+    return sql;
   /** For each stage the first one that is the same, and that one's name by its text. */
   const alike = new Map<string, string>();
   const firstByText = new Map<string, string>();
@@ -37,18 +45,17 @@ export function shareStages(sql: string): string {
 
 /** The stages that a text reads, and those that they read. A stage reads earlier ones only. */
 function readBy(text: string, stages: readonly Stage[]): Stage[] {
-  const names = new Set(text.match(/__stage\d+/g));
+  const names = new Set(text.match(stageOrQuoted));
   const read = stages.toReversed().filter(({ name, body }) => {
     if (!names.has(name)) return false;
-    for (const inner of body.match(/__stage\d+/g) ?? []) names.add(inner);
+    for (const inner of body.match(stageOrQuoted) ?? []) names.add(inner);
     return true;
   });
   return read.toReversed();
 }
 
 function renamed(text: string, names: ReadonlyMap<string, string>): string {
-  if (hasStagesOfItsOwn.test(text)) return text;
-  return text.replaceAll(/__stage\d+/g, (name) => names.get(name) ?? name);
+  return text.replaceAll(stageOrQuoted, (name) => names.get(name) ?? name);
 }
 
 /** The stages and what follows them; undefined where the text has none. */
@@ -71,7 +78,7 @@ function readStages(sql: string): { stages: Stage[]; rest: string } | undefined 
 
 /** Where the bracket that was opened before `start` is closed; what is quoted or a comment does not count. */
 function closingBracket(sql: string, start: number): number | undefined {
-  const token = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|[()]/g;
+  const token = new RegExp(bracketOrQuoted);
   token.lastIndex = start;
   let depth = 1;
   for (let match = token.exec(sql); match; match = token.exec(sql)) {

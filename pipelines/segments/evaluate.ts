@@ -51,10 +51,10 @@ export async function evaluateSegments(
       definitions: await segmentDefinitions(context),
     });
     for (const [id, error] of plan.errors) faults.set(id, error);
-    const started = performance.now();
     const run: Run = { runId, asOf, segments, plan, faults, isWhole: options.segmentIds === undefined };
     try {
       const result = await warehouse.build.exclusive(async (session) => {
+        const started = performance.now();
         const found = await inTransaction(session, () => find(session, run, built));
         return found && 'columns' in found
           ? inTransaction(session, () => record(session, warehouse, run, found.columns, started))

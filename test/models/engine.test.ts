@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { MallardError } from '../../data/errors.ts';
+import { criteriaCatalogue } from '../../models/criteria/from-catalogue.ts';
 import { malloyPath } from '../../models/criteria/literal.ts';
+import { membershipQuery } from '../../models/criteria/query.ts';
 import type { ModelProblem } from '../../models/engine/problems.ts';
 import { asOf } from './fixture.ts';
 import { sharedBase } from './support.ts';
@@ -232,6 +234,41 @@ source: segment_north is contact_facts -> { where: country = 'NO' group_by: cont
     expect(edited.rows[0]?.['n']).toBeGreaterThan(0n);
     for (const name of ['mine.malloy', 'broken.malloy', 'taken.malloy']) rmSync(join(project.models, name));
     expect((await engine.catalogue()).broken).toEqual([]);
+  });
+
+  test('what a measure counts is told where a query from outside may say it too', async () => {
+    const { engine, project } = base();
+    const file = join(project.models, 'own_events.malloy');
+    writeFileSync(
+      file,
+      `import '${index}'
+source: own_events is email_events extend {
+  measure:
+    offers is count() { where: url ~ '%/offers/%', event_type != 'sent' }
+    matched is count() { where: regexp_matches!boolean(url, 'x') }
+    noted is count() { where: url = 'a' -- not b
+    }
+    rate is clicks / nullif(delivered, 0)
+}
+`,
+    );
+    const { measures, broken } = await engine.catalogue();
+    expect(broken).toEqual([]);
+    const counts = (source: string, name: string) =>
+      measures.find((measure) => measure.source === source && measure.name === name)?.counts;
+    expect(counts('own_events', 'offers')).toEqual([`url ~ '%/offers/%'`, `event_type != 'sent'`]);
+    expect(counts('own_events', 'clicks')).toEqual(['is_click']);
+    for (const name of ['matched', 'rate', 'event_count']) expect(counts('own_events', name)).toBeUndefined();
+    for (const name of ['offers', 'matched', 'noted', 'rate', 'clicks']) {
+      const criteria = { measure: `own_events.${name}`, operator: 'at_least', value: 0 } as const;
+      const query = membershipQuery([{ id: 's', criteria }], {
+        catalogue: criteriaCatalogue(await engine.catalogue()),
+        zone: 'UTC',
+        segments: new Map(),
+      });
+      expect((await engine.query(query.malloy ?? '', restricted)).rows.length).toBeGreaterThan(0);
+    }
+    rmSync(file);
   });
 
   test('new tables are seen', async () => {

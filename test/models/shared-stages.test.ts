@@ -21,6 +21,16 @@ test('window functions too; what a shared stage alone had read goes', () => {
   );
 });
 
+test('a text that looks like a stage stays what it is', () => {
+  const grouped = (from: string) =>
+    `SELECT a FROM ${from} WHERE b = '__stage3' OR c = E'it\\'s (' GROUP BY 1`;
+  const select = 'SELECT a, b, c FROM t';
+  const sql = `${stages(select, grouped('__stage0'), select, grouped('__stage2'))}SELECT '__stage3', "__stage3" FROM __stage1, __stage3`;
+  expect(shareStages(sql)).toBe(
+    `${stages(select, grouped('__stage0'))}SELECT '__stage3', "__stage3" FROM __stage1, __stage1`,
+  );
+});
+
 test('stages that only select, that differ, or that raw SQL has of its own stay as they are', () => {
   for (const sql of [
     `${stages('SELECT a FROM t', 'SELECT a FROM t')}SELECT * FROM __stage0, __stage1`,
