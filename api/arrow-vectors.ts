@@ -24,14 +24,24 @@ const inlineMax = 12;
 const textBytes = 16;
 const pointerAt = 8;
 
-/** A fixed-width vector's numbers, copied; undefined where inside it has none of this kind. */
+/**
+ * A fixed-width vector's numbers, copied; undefined where inside it has none of this kind. Zero where there is none: what DuckDB's
+ * memory has there is nobody's to see.
+ */
 export function fixedBuffers(
   vector: DuckDBVector,
   Items: new (length: number) => object,
 ): (VectorBuffers & { data: BigInt64Array }) | undefined {
   const { items } = vector as unknown as Inside;
   if (!(items instanceof Items)) return undefined;
-  return { data: (items as BigInt64Array).slice(), ...nullsOf(vector) };
+  const data = (items as BigInt64Array).slice();
+  const nulls = nullsOf(vector);
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  for (let index = 0; nulls.nullCount > 0 && index < data.length; index += 1) {
+    if (isNull(nulls, index))
+      bytes.fill(0, index * data.BYTES_PER_ELEMENT, (index + 1) * data.BYTES_PER_ELEMENT);
+  }
+  return { data, ...nulls };
 }
 
 /**
@@ -44,12 +54,9 @@ export function textBuffers(vector: DuckDBVector): TextBuffers | undefined {
   const { dataView: view } = vector as unknown as Inside;
   if (!(view instanceof DataView) || view.byteLength !== vector.itemCount * textBytes) return undefined;
   const nulls = nullsOf(vector);
-  const isNull = (index: number) =>
-    nulls.nullBitmap !== null && ((nulls.nullBitmap[index >> 3] ?? 0) & (1 << (index & 7))) === 0;
-
   const valueOffsets = new Int32Array(vector.itemCount + 1);
   for (let index = 0; index < vector.itemCount; index += 1) {
-    const length = isNull(index) ? 0 : view.getUint32(index * textBytes, true);
+    const length = isNull(nulls, index) ? 0 : view.getUint32(index * textBytes, true);
     valueOffsets[index + 1] = (valueOffsets[index] ?? 0) + length;
   }
   const data = new Uint8Array(valueOffsets[vector.itemCount] ?? 0);
@@ -81,6 +88,10 @@ export function textBuffers(vector: DuckDBVector): TextBuffers | undefined {
   }
   endRun();
   return { valueOffsets, data, ...nulls };
+}
+
+function isNull({ nullBitmap }: VectorBuffers, index: number): boolean {
+  return nullBitmap !== null && ((nullBitmap[index >> 3] ?? 0) & (1 << (index & 7))) === 0;
 }
 
 /** One bit a value, set where there is one, in whole 8-byte words as Arrow asks for; null where none is null. */

@@ -59,6 +59,9 @@ const fieldOnly = {
 const measureOnly = {
   is_metric: Type.Boolean(),
   dimensions: texts('what a metric can honestly be sliced by'),
+  counted_where: Type.Optional(
+    texts('Malloy conditions, over its source, of the rows that it counts, where they can be told'),
+  ),
 };
 
 const ListedField = Type.Object({

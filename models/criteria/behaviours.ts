@@ -9,7 +9,7 @@ export interface BehaviourColumn {
   /** The measure's name on its source. */
   measure: string;
   /** Malloy conditions of the rows that the measure itself counts; none where it counts all, or it is not known. */
-  counts: readonly string[];
+  countedWhere: readonly string[];
   /** Malloy conditions over the source that select the events; none means all. */
   filters: readonly string[];
   /** The window, or undefined where every event counts. */
@@ -21,14 +21,14 @@ export interface BehaviourColumn {
 interface Column {
   /** Malloy text of the aggregate. */
   text: string;
-  /** What its events have in common beside the window. */
+  /** The conditions of its events, the window aside. */
   filters: string[];
   days: number | undefined;
 }
 
 interface Scan {
   source: EventSource;
-  counts: readonly string[];
+  countedWhere: readonly string[];
   columns: Column[];
   /** Relations that the source is joined with, by contact. */
   relations: Set<string>;
@@ -58,9 +58,9 @@ export class BehaviourScans {
    * Malloy text of the value for one contact; the measure's value over no rows where the contact has no event, null where it
    * has none of those of `since`.
    */
-  column({ source, measure, counts, filters: selected, days, since }: BehaviourColumn): string {
-    const key = JSON.stringify([source.name, counts]);
-    const scan = this.#scans.get(key) ?? { source, counts, columns: [], relations: new Set() };
+  column({ source, measure, countedWhere, filters: selected, days, since }: BehaviourColumn): string {
+    const key = JSON.stringify([source.name, countedWhere]);
+    const scan = this.#scans.get(key) ?? { source, countedWhere, columns: [], relations: new Set() };
     this.#scans.set(key, scan);
     const filters = [...selected];
     const last = since && this.relation(lastEvents(since));
@@ -92,7 +92,7 @@ export class BehaviourScans {
   extension(): string {
     const relations = this.#relations.map((malloy, index) => relationJoin(index, malloy, 'contact_id'));
     const joins = [...this.#scans.values()].map((scan, place) => {
-      const { source, counts, columns, relations: used } = scan;
+      const { source, countedWhere, columns, relations: used } = scan;
       const aggregates = columns.map(({ text }, index) => `b${index} is ${text}`).join('\n      ');
       const contact = malloyPath(source.contactField);
       const joined = this.#relations.flatMap((malloy, index) =>
@@ -101,7 +101,7 @@ export class BehaviourScans {
       const events = `${malloyPath(source.name)}${extending(joined)}`;
       const read = [
         `${contact} is not null`,
-        ...counts.map((condition) => `(${condition})`),
+        ...countedWhere.map((condition) => `(${condition})`),
         ...this.#inCommon(scan),
       ];
       return `  join_one: ${eventsAlias(place)} is ${events} -> {
@@ -138,7 +138,7 @@ export class BehaviourScans {
   }
 }
 
-/** Beyond, to ask whether any of them holds costs as much as to aggregate the rows. */
+/** Beyond, what is asked of each row grows without fewer rows being read: most hold for one of so many. */
 const selectionsMax = 8;
 
 function extending(joins: readonly string[]): string {

@@ -119,7 +119,7 @@ export function compileCriteria(criteria: Criteria, options: CompileOptions): st
     const value = joins.column({
       source,
       measure: measure.path,
-      counts: measure.counts ?? [],
+      countedWhere: measure.countedWhere ?? [],
       filters: filtersOf(leaf.where, source, path),
       days: leaf.within_days,
       since: leaf.since && selectedEvents(leaf.since, `${path}.since`),
@@ -141,6 +141,7 @@ export function compileCriteria(criteria: Criteria, options: CompileOptions): st
           (sum, { within_days: soon }) => (sum === undefined || soon === undefined ? undefined : sum + soon),
           0,
         );
+      // A day more, since a source's time may be a date in the account's zone.
       const since =
         days === undefined || before === undefined ? undefined : before === 0 ? days : days + before + 1;
       const window = since === undefined ? [] : [joins.withinDays(selected.source, since)];

@@ -18,11 +18,11 @@ export function criteriaCatalogue(catalogue: Catalogue): CriteriaCatalogue {
     if (!timeField || (timeField.type !== 'timestamp' && timeField.type !== 'date')) return [];
     const measures = catalogue.measures
       .filter((measure) => measure.source === source.name)
-      .map(({ name, type, doc, counts }) => ({
+      .map(({ name, type, doc, counted_where: countedWhere }) => ({
         path: name,
         type,
         ...(doc === undefined ? {} : { doc }),
-        ...(counts === undefined ? {} : { counts }),
+        ...(countedWhere === undefined ? {} : { countedWhere }),
       }));
     return [{ name: source.name, contactField: 'contact_id', timeField, fields: source.fields, measures }];
   });

@@ -138,7 +138,7 @@ function plainText(
   switch (operator) {
     case 'equals':
       // As a bare condition, DuckDB reads only the rows for which it holds.
-      return first === 'true' && values[0] === true ? field : `${field} = ${first}`;
+      return values[0] === true ? field : `${field} = ${first}`;
     case 'not_equals':
       // Malloy's `!=` is true on null.
       return `(${field} is not null and ${field} != ${first})`;

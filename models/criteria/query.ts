@@ -14,8 +14,8 @@ export interface MembershipQuery {
 }
 
 /**
- * One query that answers many criteria at once: a row per contact, a boolean column per segment, each event source read
- * once. Criteria that do not fit the catalogue are left out and reported; they do not stop the others.
+ * One query that answers many criteria at once: a row per contact, a boolean column per segment, the events of
+ * each kind read once. Criteria that do not fit the catalogue are left out and reported; they do not stop the others.
  */
 export function membershipQuery(
   segments: readonly { id: string; criteria: Criteria }[],

@@ -13,8 +13,8 @@ export interface SelectedStep extends SelectedEvents {
 }
 
 /*
- * Each is the Malloy text of a query with one row per contact, `of_contact`, of those who have any. An aggregate is named
- * throughout: without one, Malloy would sort the rows. It is a maximum, which is the same however often a join repeats a row.
+ * Each is the Malloy text of a query with one row per contact, `of_contact`, of those who have any. Where rows are grouped, an
+ * aggregate is named: without one, Malloy would sort them. It is a maximum, which is the same however often a join repeats a row.
  */
 
 /** `last_at`: when the contact's last such event was. */

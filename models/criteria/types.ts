@@ -121,5 +121,5 @@ export interface EventSource {
 
 export interface CriteriaMeasure extends CriteriaField {
   /** Malloy conditions, over the source, of the rows that it counts. Default: all rows. */
-  counts?: readonly string[];
+  countedWhere?: readonly string[];
 }

@@ -125,11 +125,11 @@ function describeMeasures(source: Explore): CatalogueMeasure[] {
   });
 }
 
-/** What text from outside may not say, to which a condition is added, or what would end in a comment. */
-const isUntold = /!(?!=)|\bsql_|--|\/\//;
+/** A function of the database (`fn!()`, `sql_string()`), which text from outside may not call; or a comment, which would go on. */
+const notSayable = /!(?!=)|\bsql_|--|\/\//;
 
 /** `count() { where: … }`, where each condition names public fields of the source alone: then a query may state it too. */
-function countsOf(source: Explore, field: AtomicField): Pick<CatalogueMeasure, 'counts'> {
+function countsOf(source: Explore, field: AtomicField): Pick<CatalogueMeasure, 'counted_where'> {
   const definition = source.structDef.fields.find((each) => (each.as ?? each.name) === field.name);
   const expression = definition && 'e' in definition ? definition.e : undefined;
   if (expression?.node !== 'filteredExpr') return {};
@@ -143,11 +143,13 @@ function countsOf(source: Explore, field: AtomicField): Pick<CatalogueMeasure, '
     const paths = refSummary?.fieldUsage?.map(({ path }) => path) ?? [];
     return (
       expressionType === 'scalar' &&
-      !isUntold.test(code) &&
+      !notSayable.test(code) &&
+      // A given may have another name in the file that states it.
+      !refSummary?.givenUsage?.length &&
       paths.every(([name = '', ...more]) => more.length === 0 && names.has(name))
     );
   });
-  return canBeTold ? { counts: filterList.map(({ code }) => code) } : {};
+  return canBeTold ? { counted_where: filterList.map(({ code }) => code) } : {};
 }
 
 function describeSegment(source: Explore, facts: Explore, project: Project): CatalogueSegment[] {

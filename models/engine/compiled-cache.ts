@@ -1,3 +1,4 @@
+import { version as duckdbVersion } from '@duckdb/node-api';
 import { CacheManager, InMemoryModelCache, type CachedModel } from '@malloydata/malloy';
 import { createHash, randomUUID } from 'node:crypto';
 import {
@@ -33,8 +34,8 @@ type Entry = Map<string, CachedModel>;
  * cold process, reading them 0.2 s.
  *
  * An entry holds a file with all that it imports, those aside that another entry has. Its name is a hash of what it was made
- * from: the texts with their URLs, the columns of every table, and Malloy's version. So nothing is ever out of date; what
- * nobody reads is removed in time. A file that cannot be read or written is as good as none. In V8's format, not in JSON, and
+ * from: the texts with their URLs, the columns of every table, and the versions of Malloy and DuckDB. So nothing is ever out of
+ * date; what nobody reads is removed in time. A file that cannot be read or written is as good as none. In V8's format, not in JSON, and
  * together: imports share their parts, and JSON would repeat them (index.malloy: 87 MB instead of 2.5).
  */
 export class CompiledCache extends CacheManager {
@@ -64,10 +65,14 @@ export class CompiledCache extends CacheManager {
     return (await this.#find(files, url)) !== undefined;
   }
 
-  /** Keeps a file that Malloy has compiled, with what it imports, for the next process. */
-  async keep(files: ModelFiles, url: URL, schema: string): Promise<void> {
+  /**
+   * Keeps a file that Malloy has compiled, with what it imports, for the next process.
+   * @param schema the digest from before it was compiled
+   * @param schemaNow asked for once it was: where it is another, what was compiled may be of either
+   */
+  async keep(files: ModelFiles, url: URL, schema: string, schemaNow: () => Promise<string>): Promise<void> {
     const hash = this.#folder && hashOf(files, url, schema);
-    if (!this.#folder || !hash || this.#kept.has(hash)) return;
+    if (!this.#folder || !hash || this.#kept.has(hash) || (await schemaNow()) !== schema) return;
     const entry: Entry = new Map();
     for (const each of [url, ...files.allImportsOf(url)]) {
       const itsHash = hashOf(files, each, schema);
@@ -84,13 +89,14 @@ export class CompiledCache extends CacheManager {
   }
 }
 
-/** Undefined where an import is missing. */
+/** Undefined where an import is missing, or a text reads files, whose columns nothing here tells. */
 function hashOf(files: ModelFiles, url: URL, schema: string): string | undefined {
   const all = [url, ...files.allImportsOf(url)];
-  if (!all.every((each) => files.canRead(each))) return undefined;
+  if (!all.every((each) => files.canRead(each) && !/\bread_\w+\s*\(/.test(files.read(each).contents)))
+    return undefined;
   const texts = all.map((each) => `${each.toString()} ${files.read(each).invalidationKey}`);
   return createHash('sha256')
-    .update([format, malloyVersion, process.versions.v8, schema, ...texts].join('\n'))
+    .update([format, malloyVersion, duckdbVersion(), process.versions.v8, schema, ...texts].join('\n'))
     .digest('hex');
 }
 
@@ -100,13 +106,22 @@ function readEntry(path: string): Entry | undefined {
     // Malloy keeps names in an object without a prototype, which a copy has not.
     for (const { modelDef } of entry.values())
       modelDef.contents = Object.assign(Object.create(null) as object, modelDef.contents);
-    const now = new Date();
-    utimesSync(path, now, now);
+    touch(path);
     return entry;
   } catch {
     // Not there, or damaged: then it is made anew.
     remove(path);
     return undefined;
+  }
+}
+
+/** Read just now: pruned last. Another user's file stays as it is. */
+function touch(path: string): void {
+  const now = new Date();
+  try {
+    utimesSync(path, now, now);
+  } catch {
+    // Then it is pruned by when it was written.
   }
 }
 

@@ -54,7 +54,7 @@ export async function compileModels(
 ): Promise<CompiledModels> {
   const { runtime, files, ours, ...recorded } = prepare(connection, project, texts, cache);
   const index = new URL('index.malloy', ours);
-  const compileFile = fileCompiler(runtime, files, cache, await connection.schemaDigest());
+  const compileFile = fileCompiler(runtime, files, cache, connection, await connection.schemaDigest());
   await compileFile(index);
   let materializer = importing(runtime, [index]);
 
@@ -88,7 +88,13 @@ export async function compileAlone(
   path: string,
 ): Promise<ModelMaterializer> {
   const { runtime, files, ours } = prepare(connection, project, texts, cache);
-  return fileCompiler(runtime, files, cache, await connection.schemaDigest())(new URL(path, ours));
+  return fileCompiler(
+    runtime,
+    files,
+    cache,
+    connection,
+    await connection.schemaDigest(),
+  )(new URL(path, ours));
 }
 
 function prepare(
@@ -125,6 +131,7 @@ function fileCompiler(
   runtime: Runtime,
   files: ModelFiles,
   cache: CompiledCache,
+  connection: WarehouseConnection,
   schema: string,
 ): (url: URL) => Promise<ModelMaterializer> {
   const done = new Set<string>();
@@ -142,7 +149,7 @@ function fileCompiler(
   return async (url) => {
     try {
       await visit(url);
-      await cache.keep(files, url, schema);
+      await cache.keep(files, url, schema, () => connection.schemaDigest());
       return runtime.loadModel(url);
     } catch (error) {
       throw modelError(error, files.textOf);

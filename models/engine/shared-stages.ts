@@ -19,12 +19,9 @@ const isComputed = /\bGROUP BY\b|\bOVER\s*\(/;
  */
 export function shareStages(sql: string): string {
   const query = readStages(sql);
-  // A query inside of raw SQL has stages of its own, under the same names.
-  if (
-    !query ||
-    [query.rest, ...query.stages.map(({ body }) => body)].some((text) => /\bWITH __stage/.test(text))
-  )
-    return sql;
+  // A query inside of raw SQL has stages of its own, under the same names; texts in dollars are not read here.
+  const isLeftAlone = (text: string) => /\bWITH __stage|\$\$/.test(text);
+  if (!query || isLeftAlone(query.rest) || query.stages.some(({ body }) => isLeftAlone(body))) return sql;
   /** For each stage the first one that is the same, and that one's name by its text. */
   const alike = new Map<string, string>();
   const firstByText = new Map<string, string>();

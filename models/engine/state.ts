@@ -25,11 +25,11 @@ export async function recordedAt(
   return new Map(rows.flatMap(({ name, at_last: at }) => (at === null ? [] : [[name, at] as const])));
 }
 
-/** Changes when a table or a column that models may name comes or goes; our marts aside, which every build replaces. */
+/** Changes when a table or a column that models may name comes, goes or is of another type; our marts aside, which every build replaces. */
 export async function schemaFingerprint(session: Session): Promise<string> {
   const row = await session.one<{ fingerprint: string | null }>(
-    `select sum(hash(schema_name, table_name, column_count))::varchar as fingerprint
-     from duckdb_tables()
+    `select sum(hash(schema_name, table_name, column_index, column_name, data_type))::varchar as fingerprint
+     from duckdb_columns()
      where database_name = current_database() and schema_name in ('raw', 'core', 'ops', 'mart')
        and not (schema_name = 'mart' and table_name = any($1))`,
     [[...marts]],

@@ -71,7 +71,7 @@ export interface CatalogueMeasure {
   /** Of numbers, as a field's. */
   unit?: string;
   /** Malloy conditions, over the source, of the rows that it counts, where they can be told; default all rows. */
-  counts?: string[];
+  counted_where?: string[];
   /** True where tagged `#(metric)`. */
   is_metric: boolean;
   /** What a metric can honestly be sliced by; empty for other measures. */

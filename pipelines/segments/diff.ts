@@ -97,9 +97,14 @@ export async function recordMoves(tx: Session, { runId, asOf, at }: DiffStamp): 
      from segment_move_pairs group by segment_id`,
   );
   if (moves.length > 0) await writeMoves(tx, moves, { runId, asOf, at });
-  for (const table of ['segment_bits', 'segment_moves', 'segment_move_pairs'])
-    await tx.run(`drop table temp.${table}`);
+  await forgetMoves(tx);
   return moves;
+}
+
+/** Drops what `findMoves` made, where it is there. */
+export async function forgetMoves(session: Session): Promise<void> {
+  for (const table of ['segment_bits', 'segment_moves', 'segment_move_pairs'])
+    await session.run(`drop table if exists temp.${table}`);
 }
 
 /**

@@ -5,7 +5,7 @@ import { inTransaction, type Session } from '../../data/owner/session.ts';
 import type { Warehouse } from '../../data/owner/warehouse.ts';
 import { builtAsOf, resolveAsOf, utcText } from './as-of.ts';
 import { segmentDefinitions } from './definitions.ts';
-import { findMoves, recordMoves, type DiffColumn } from './diff.ts';
+import { findMoves, forgetMoves, recordMoves, type DiffColumn } from './diff.ts';
 import { refuseFanOut } from './fan-out.ts';
 import { listDefined, unknownSegment } from './listing.ts';
 import { asEvaluated, planMembership, type EvaluatedSegment, type MembershipPlan } from './plan.ts';
@@ -55,10 +55,14 @@ export async function evaluateSegments(
     try {
       const result = await warehouse.build.exclusive(async (session) => {
         const started = performance.now();
-        const found = await inTransaction(session, () => find(session, run, built));
-        return found && 'columns' in found
-          ? inTransaction(session, () => record(session, warehouse, run, found.columns, started))
-          : found;
+        try {
+          const found = await inTransaction(session, () => find(session, run, built));
+          return found && 'columns' in found
+            ? await inTransaction(session, () => record(session, warehouse, run, found.columns, started))
+            : found;
+        } finally {
+          await forgetMoves(session);
+        }
       });
       if (result === undefined) continue;
       await warehouse.ledger.transaction((tx) => writeErrors(tx, result.segments));

@@ -76,6 +76,7 @@ export async function previewSegment(
   if (catalogue.contactSource !== 'contact_facts')
     await warehouse.read((session) => refuseFanOut(session, sql, catalogue.contactSource), limits);
   const sampleSize = options.sampleSize ?? 10;
+  const started = performance.now();
   const [counted, overlap, profile] = await Promise.all([
     warehouse.read(
       (session) =>
@@ -92,7 +93,11 @@ export async function previewSegment(
   ]);
   const { count = 0, total = 0 } = counted ?? {};
   const ids = (counted?.sample ?? []).slice(0, sampleSize);
-  const sample = await readSample(context, catalogue, ids, shown, { asOf, limits });
+  const left = Math.max(1, started + limits.timeoutMs - performance.now());
+  const sample = await readSample(context, catalogue, ids, shown, {
+    asOf,
+    limits: { ...limits, timeoutMs: left },
+  });
   return {
     as_of: utcText(asOf),
     count,
@@ -121,10 +126,12 @@ async function readSample(
   const { sql } = await engine.compileSql(malloy, { asOf, restricted: true });
   const rows = await warehouse.read((session) => session.rows(sql), limits);
   const byId = new Map(rows.map((row) => [row['contact_id'], row]));
-  return ids.map((contact_id) => ({
-    contact_id,
-    ...Object.fromEntries(paths.map((path, index) => [path, byId.get(contact_id)?.[`f${index}`]])),
-  }));
+  return ids.flatMap((contact_id) => {
+    const row = byId.get(contact_id);
+    // Whoever was forgotten meanwhile is nobody's sample.
+    if (!row) return [];
+    return { contact_id, ...Object.fromEntries(paths.map((path, index) => [path, row[`f${index}`]])) };
+  });
 }
 
 async function withTitles(context: SegmentContext, overlap: readonly SegmentOverlap[]) {

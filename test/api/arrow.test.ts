@@ -39,6 +39,36 @@ test('every type round-trips through Arrow, nulls included, over several chunks'
   expect(rows).toEqual(comparable);
 });
 
+test('where there is no value the stream says nothing of what memory has there', async () => {
+  const { warehouse } = await openTestWarehouse();
+  await warehouse.loads.transaction(async (tx) => {
+    await tx.run(
+      `create table main.secrets as select i, 777000777 + i as number, 'a long secret text ' || i as text, 7.5::double as share from range(100) t(i)`,
+    );
+    await tx.run('update main.secrets set number = null, text = null, share = null where i % 2 = 1');
+  });
+  const table = tableFromIPC(
+    await encode(warehouse, 'select number, text, share from main.secrets order by i'),
+  );
+  const odd = (column: string) => {
+    const values: unknown = table
+      .getChild(column)
+      ?.data.map((data) => [...(data.values as Iterable<unknown>)]);
+    return (values as unknown[][]).flat().filter((_, index) => index % 2 === 1);
+  };
+  expect(odd('number')).toEqual(Array(50).fill(0n));
+  expect(odd('share')).toEqual(Array(50).fill(0));
+  const texts = table
+    .getChild('text')
+    ?.data.map((data) => Buffer.from(data.values as Uint8Array).toString('latin1'));
+  // Arrow fills its buffers up with zeros.
+  expect(texts?.join('').replaceAll('\0', '')).toBe(
+    Array.from({ length: 50 }, (_, n) => `a long secret text ${2 * n}`).join(''),
+  );
+  expect(table.get(2)?.toJSON()).toEqual({ number: 777000779n, text: 'a long secret text 2', share: 7.5 });
+  expect(table.get(3)?.toJSON()).toEqual({ number: null, text: null, share: null });
+});
+
 test('the schema names Arrow types that other readers know', async () => {
   const { warehouse } = await openTestWarehouse();
   const table = tableFromIPC(

@@ -95,6 +95,24 @@ test('an edited file, a new one and a new column are compiled anew', async () =>
   expect((await columns()).sort()).toEqual(['one', 'two']);
 });
 
+test('a column of another type is seen by the same engine, and nothing of before is kept', async () => {
+  const { project, warehouse } = await openTestWarehouse();
+  const type = async (engine: ModelEngine) => {
+    const { columns } = await engine.compileSql('run: visits -> { select: * }', { asOf, restricted: false });
+    return columns.map((column) => column.type);
+  };
+  await warehouse.loads.transaction((tx) => tx.run('create table raw.visits as select 1 as amount'));
+  writeFileSync(join(project.models, 'visits.malloy'), `source: visits is duckdb.table('raw.visits')`);
+  const engine = new ModelEngine(warehouse);
+  expect(await type(engine)).toEqual(['number']);
+  await warehouse.loads.transaction((tx) =>
+    tx.run('alter table raw.visits alter column amount type varchar'),
+  );
+  writeFileSync(join(project.models, 'other.malloy'), `source: other is duckdb.table('core.owners')`);
+  expect(await type(engine)).toEqual(['string']);
+  expect(await type(new ModelEngine(warehouse))).toEqual(['string']);
+});
+
 test('a damaged file is as good as none, and replaced', async () => {
   const { warehouse } = await openTestWarehouse();
   const first = await cold(warehouse, sqlOf);

@@ -241,25 +241,28 @@ source: segment_north is contact_facts -> { where: country = 'NO' group_by: cont
     const file = join(project.models, 'own_events.malloy');
     writeFileSync(
       file,
-      `import '${index}'
+      `##! experimental.givens
+import '${index}'
 source: own_events is email_events extend {
   measure:
     offers is count() { where: url ~ '%/offers/%', event_type != 'sent' }
     matched is count() { where: regexp_matches!boolean(url, 'x') }
     noted is count() { where: url = 'a' -- not b
     }
+    fresh is count() { where: occurred_at > $AS_OF - 7 days }
     rate is clicks / nullif(delivered, 0)
 }
 `,
     );
     const { measures, broken } = await engine.catalogue();
     expect(broken).toEqual([]);
-    const counts = (source: string, name: string) =>
-      measures.find((measure) => measure.source === source && measure.name === name)?.counts;
-    expect(counts('own_events', 'offers')).toEqual([`url ~ '%/offers/%'`, `event_type != 'sent'`]);
-    expect(counts('own_events', 'clicks')).toEqual(['is_click']);
-    for (const name of ['matched', 'rate', 'event_count']) expect(counts('own_events', name)).toBeUndefined();
-    for (const name of ['offers', 'matched', 'noted', 'rate', 'clicks']) {
+    const countedWhere = (source: string, name: string) =>
+      measures.find((measure) => measure.source === source && measure.name === name)?.counted_where;
+    expect(countedWhere('own_events', 'offers')).toEqual([`url ~ '%/offers/%'`, `event_type != 'sent'`]);
+    expect(countedWhere('own_events', 'clicks')).toEqual(['is_click']);
+    for (const name of ['matched', 'fresh', 'rate', 'event_count'])
+      expect(countedWhere('own_events', name)).toBeUndefined();
+    for (const name of ['offers', 'matched', 'noted', 'fresh', 'rate', 'clicks']) {
       const criteria = { measure: `own_events.${name}`, operator: 'at_least', value: 0 } as const;
       const query = membershipQuery([{ id: 's', criteria }], {
         catalogue: criteriaCatalogue(await engine.catalogue()),

@@ -60,8 +60,8 @@ export const smallCatalogue: CriteriaCatalogue = {
         { path: 'spent', type: 'number' },
         { path: 'mean_spent', type: 'number' },
         { path: 'last_at', type: 'timestamp' },
-        { path: 'big_count', type: 'number', counts: ['is_big'] },
-        { path: 'spent_on_x', type: 'number', counts: [`campaign_id = 'x'`] },
+        { path: 'big_count', type: 'number', countedWhere: ['is_big'] },
+        { path: 'spent_on_x', type: 'number', countedWhere: [`campaign_id = 'x'`] },
       ],
     },
     {
