@@ -27,6 +27,8 @@ interface Column {
 }
 
 interface Scan {
+  /** Its place among the scans, which names it. */
+  place: number;
   source: EventSource;
   countedWhere: readonly string[];
   columns: Column[];
@@ -60,8 +62,11 @@ export class BehaviourScans {
    */
   column({ source, measure, countedWhere, filters: selected, days, since }: BehaviourColumn): string {
     const key = JSON.stringify([source.name, countedWhere]);
-    const scan = this.#scans.get(key) ?? { source, countedWhere, columns: [], relations: new Set() };
-    this.#scans.set(key, scan);
+    let scan = this.#scans.get(key);
+    if (!scan) {
+      scan = { place: this.#scans.size, source, countedWhere, columns: [], relations: new Set() };
+      this.#scans.set(key, scan);
+    }
     const filters = [...selected];
     const last = since && this.relation(lastEvents(since));
     if (last !== undefined) {
@@ -72,8 +77,7 @@ export class BehaviourScans {
     const text = malloyPath(measure) + (conditions.length > 0 ? ` { where: ${conditions.join(', ')} }` : '');
     let index = scan.columns.findIndex((column) => column.text === text);
     if (index < 0) index = scan.columns.push({ text, filters, days }) - 1;
-    const place = [...this.#scans.keys()].indexOf(key);
-    const value = `(${eventsAlias(place)}.b${index} ?? ${nothingAlias(place)}.b${index})`;
+    const value = `(${eventsAlias(scan)}.b${index} ?? ${nothingAlias(scan)}.b${index})`;
     return last === undefined ? value : `(pick ${value} when ${last}.last_at is not null else null)`;
   }
 
@@ -91,7 +95,7 @@ export class BehaviourScans {
   /** The `extend { … }` of contact_facts that joins the aggregates; empty where no behaviour is used. */
   extension(): string {
     const relations = this.#relations.map((malloy, index) => relationJoin(index, malloy, 'contact_id'));
-    const joins = [...this.#scans.values()].map((scan, place) => {
+    const joins = [...this.#scans.values()].map((scan) => {
       const { source, countedWhere, columns, relations: used } = scan;
       const aggregates = columns.map(({ text }, index) => `b${index} is ${text}`).join('\n      ');
       const contact = malloyPath(source.contactField);
@@ -104,13 +108,13 @@ export class BehaviourScans {
         ...countedWhere.map((condition) => `(${condition})`),
         ...this.#inCommon(scan),
       ];
-      return `  join_one: ${eventsAlias(place)} is ${events} -> {
+      return `  join_one: ${eventsAlias(scan)} is ${events} -> {
     where: ${read.join(', ')}
     group_by: behaviour_contact is ${contact}
     aggregate:
       ${aggregates}
-  } on contact_id = ${eventsAlias(place)}.behaviour_contact
-  join_cross: ${nothingAlias(place)} is ${events} -> {
+  } on contact_id = ${eventsAlias(scan)}.behaviour_contact
+  join_cross: ${nothingAlias(scan)} is ${events} -> {
     where: false
     aggregate:
       ${aggregates}
@@ -158,11 +162,11 @@ function windowStart(source: EventSource, days: number, zone: string): string {
   return source.timeField.type === 'date' ? dayOfToday(zone, days) : `$TODAY - ${days} days`;
 }
 
-function eventsAlias(place: number): string {
+function eventsAlias({ place }: Scan): string {
   return malloyPath(`behaviour_${place}`);
 }
 
 /** One row: what the measures are over no events at all, which a left join alone would leave null. */
-function nothingAlias(place: number): string {
+function nothingAlias({ place }: Scan): string {
   return malloyPath(`no_behaviour_${place}`);
 }

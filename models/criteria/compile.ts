@@ -17,6 +17,7 @@ import type {
   SegmentCondition,
   SegmentDefinitions,
   SequenceCondition,
+  SequenceStep,
 } from './types.ts';
 
 export interface CompileOptions {
@@ -134,16 +135,7 @@ export function compileCriteria(criteria: Criteria, options: CompileOptions): st
   ): string {
     const steps = sequence.map((step, index): SelectedStep => {
       const selected = selectedEvents(step, `${path}.sequence[${index}]`);
-      // How long before the last step this one can have been; undefined: however long. No step need be read that none can follow.
-      const before = sequence
-        .slice(index + 1)
-        .reduce<number | undefined>(
-          (sum, { within_days: soon }) => (sum === undefined || soon === undefined ? undefined : sum + soon),
-          0,
-        );
-      // A day more, since a source's time may be a date in the account's zone.
-      const since =
-        days === undefined || before === undefined ? undefined : before === 0 ? days : days + before + 1;
+      const since = days === undefined ? undefined : stepWindow(days, sequence.slice(index + 1));
       const window = since === undefined ? [] : [joins.withinDays(selected.source, since)];
       return { ...selected, filters: [...selected.filters, ...window], days: step.within_days };
     });
@@ -238,6 +230,16 @@ export function compileCriteria(criteria: Criteria, options: CompileOptions): st
   }
 
   return node(criteria, '$', catalogue.fields, scans !== undefined);
+}
+
+/**
+ * Within how many days a step must have been, for the last of those after it to be within `days`: no other need be read. Undefined:
+ * however long ago. A day more than theirs, since a source's time may be a date in the account's zone.
+ */
+function stepWindow(days: number, after: readonly SequenceStep[]): number | undefined {
+  if (after.length === 0) return days;
+  const soon = after.map((step) => step.within_days ?? Infinity).reduce((sum, each) => sum + each);
+  return soon === Infinity ? undefined : days + soon + 1;
 }
 
 /** False where the condition is null. */

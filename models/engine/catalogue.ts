@@ -107,8 +107,10 @@ function describeField(field: Field, prefix: string, windows: Descriptions): Pla
 }
 
 function describeMeasures(source: Explore): CatalogueMeasure[] {
-  return fieldsInOrder(source).flatMap((field) => {
-    if (!field.isAtomicField() || !field.isCalculation() || !isPublic(source, field)) return [];
+  const fields = fieldsInOrder(source).filter((field) => isPublic(source, field));
+  const names = new Set(fields.map(({ name }) => name));
+  return fields.flatMap((field) => {
+    if (!field.isAtomicField() || !field.isCalculation()) return [];
     const metric = field.annotations.forRoute('metric').length > 0;
     const dimensions = metric
       ? field.annotations.parseAsTag('metric').tag.textArray('dimensions')
@@ -118,7 +120,7 @@ function describeMeasures(source: Explore): CatalogueMeasure[] {
       name: field.name,
       type: fieldType(field) ?? 'number',
       ...describe(field),
-      ...countsOf(source, field),
+      ...countedWhere(source, field, names),
       is_metric: metric,
       dimensions: dimensions ?? [],
     };
@@ -128,16 +130,18 @@ function describeMeasures(source: Explore): CatalogueMeasure[] {
 /** A function of the database (`fn!()`, `sql_string()`), which text from outside may not call; or a comment, which would go on. */
 const notSayable = /!(?!=)|\bsql_|--|\/\//;
 
-/** `count() { where: … }`, where each condition names public fields of the source alone: then a query may state it too. */
-function countsOf(source: Explore, field: AtomicField): Pick<CatalogueMeasure, 'counted_where'> {
+/**
+ * `count() { where: … }`, where each condition names public fields of the source alone: then a query may state it too.
+ * @param names of these fields
+ */
+function countedWhere(
+  source: Explore,
+  field: AtomicField,
+  names: ReadonlySet<string>,
+): Pick<CatalogueMeasure, 'counted_where'> {
   const definition = source.structDef.fields.find((each) => (each.as ?? each.name) === field.name);
   const expression = definition && 'e' in definition ? definition.e : undefined;
   if (expression?.node !== 'filteredExpr') return {};
-  const names = new Set(
-    fieldsInOrder(source)
-      .filter((each) => isPublic(source, each))
-      .map(({ name }) => name),
-  );
   const { filterList } = expression.kids;
   const canBeTold = filterList.every(({ code, expressionType, refSummary }) => {
     const paths = refSummary?.fieldUsage?.map(({ path }) => path) ?? [];

@@ -49,6 +49,11 @@ export class CompiledCache extends CacheManager {
     this.#folder = folder;
   }
 
+  /** Whether anything is kept for other processes. */
+  get isOnDisk(): boolean {
+    return this.#folder !== undefined;
+  }
+
   /**
    * True where Malloy will find the compiled file, brought from the disk if need be.
    * @param schema a digest of the columns of every table
@@ -92,8 +97,7 @@ export class CompiledCache extends CacheManager {
 /** Undefined where an import is missing, or a text reads files, whose columns nothing here tells. */
 function hashOf(files: ModelFiles, url: URL, schema: string): string | undefined {
   const all = [url, ...files.allImportsOf(url)];
-  if (!all.every((each) => files.canRead(each) && !/\bread_\w+\s*\(/.test(files.read(each).contents)))
-    return undefined;
+  if (!all.every((each) => files.canRead(each) && !files.read(each).readsFiles)) return undefined;
   const texts = all.map((each) => `${each.toString()} ${files.read(each).invalidationKey}`);
   return createHash('sha256')
     .update([format, malloyVersion, duckdbVersion(), process.versions.v8, schema, ...texts].join('\n'))

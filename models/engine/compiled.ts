@@ -52,9 +52,8 @@ export async function compileModels(
   texts: ModelTexts,
   cache: CompiledCache,
 ): Promise<CompiledModels> {
-  const { runtime, files, ours, ...recorded } = prepare(connection, project, texts, cache);
+  const { runtime, files, ours, compileFile, ...recorded } = await prepare(connection, project, texts, cache);
   const index = new URL('index.malloy', ours);
-  const compileFile = fileCompiler(runtime, files, cache, connection, await connection.schemaDigest());
   await compileFile(index);
   let materializer = importing(runtime, [index]);
 
@@ -87,22 +86,22 @@ export async function compileAlone(
   cache: CompiledCache,
   path: string,
 ): Promise<ModelMaterializer> {
-  const { runtime, files, ours } = prepare(connection, project, texts, cache);
-  return fileCompiler(
-    runtime,
-    files,
-    cache,
-    connection,
-    await connection.schemaDigest(),
-  )(new URL(path, ours));
+  const { ours, compileFile } = await prepare(connection, project, texts, cache);
+  return compileFile(new URL(path, ours));
 }
 
-function prepare(
+interface Prepared extends Pick<CompiledModels, 'runtime' | 'files' | 'compileFile'> {
+  /** Our models/ folder. */
+  ours: URL;
+  userFiles: URL[] | undefined;
+}
+
+async function prepare(
   connection: WarehouseConnection,
   project: Project,
   { built, instead = new Map(), rewrite, recorded }: ModelTexts,
   cache: CompiledCache,
-): { runtime: Runtime; files: ModelFiles; ours: URL; userFiles: URL[] | undefined } {
+): Promise<Prepared> {
   const ours = pathToFileURL(`${project.packageModels}/`);
   const tables = [...built].map(
     ([mart, columns]) => [definitionFile(mart), builtText(mart, columns)] as const,
@@ -120,7 +119,10 @@ function prepare(
     recorded !== undefined,
   );
   const runtime = new Runtime({ urlReader: files, connection, cacheManager: cache });
-  return { runtime, files, ours, userFiles: recorded && recordedFiles.map(([url]) => url) };
+  // What stays in memory goes by the texts alone.
+  const schema = cache.isOnDisk ? await connection.schemaDigest() : '';
+  const compileFile = fileCompiler(runtime, files, cache, connection, schema);
+  return { runtime, files, ours, compileFile, userFiles: recorded && recordedFiles.map(([url]) => url) };
 }
 
 /**

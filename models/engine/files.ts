@@ -13,6 +13,8 @@ interface ModelFile {
   /** Undefined for a text that stands in for the file. */
   stamp: string | undefined;
   imports: URL[];
+  /** Whether a text of raw SQL in it seems to read files: their columns are no table's. */
+  readsFiles: boolean;
 }
 
 /** Reads model files for the compiler, each once; remembers them to notice edits and to show offending lines. */
@@ -51,7 +53,11 @@ export class ModelFiles implements URLReader {
     const text = instead ?? this.#textOfFile(url);
     const contents = this.#rewrite?.(text) ?? text;
     const invalidationKey = createHash('sha256').update(contents).digest('hex');
-    const file = { contents, invalidationKey, stamp, imports: importsIn(contents, url) };
+    const file = {
+      ...{ contents, invalidationKey, stamp },
+      imports: importsIn(contents, url),
+      readsFiles: /\bread_\w+\s*\(/.test(contents),
+    };
     this.#read.set(key, file);
     return file;
   }

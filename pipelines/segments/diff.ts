@@ -36,7 +36,7 @@ export interface Moves {
 /**
  * Brings `ops.segment_memberships_open` to what `evaluationSql` says and appends the difference to `ops.segment_changes`.
  * Runs in the caller's transaction on the build lane. Segments not in `columns` are left alone. For many contacts call
- * `findMoves` and `recordMoves` in a transaction each.
+ * `findMoves` and `recordMoves` in a transaction each, and `forgetMoves` after.
  * @param among see `findMoves`
  */
 export async function applyDiff(
@@ -47,7 +47,9 @@ export async function applyDiff(
   among?: string,
 ): Promise<Moves[]> {
   await findMoves(tx, evaluationSql, columns, among);
-  return recordMoves(tx, stamp);
+  const moves = await recordMoves(tx, stamp);
+  await forgetMoves(tx);
+  return moves;
 }
 
 /**
@@ -97,7 +99,6 @@ export async function recordMoves(tx: Session, { runId, asOf, at }: DiffStamp): 
      from segment_move_pairs group by segment_id`,
   );
   if (moves.length > 0) await writeMoves(tx, moves, { runId, asOf, at });
-  await forgetMoves(tx);
   return moves;
 }
 

@@ -28,7 +28,6 @@ const worlds: World[] = [];
 beforeAll(async () => {
   for (const name of ['whole', 'part']) {
     const project = emptyProject(join(folder, name));
-    project.ensureFolders();
     writeModels(project);
     const clock: StoryClock = {
       at: new Date('2026-01-01T00:00:00Z'),

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -142,8 +142,6 @@ export function told(start: string, packageModels?: string): () => Told {
     const project = emptyProject(folder);
     if (packageModels !== undefined)
       Object.defineProperty(project, 'packageModels', { value: packageModels });
-    project.ensureFolders();
-    mkdirSync(project.models, { recursive: true });
     writeModels(project);
     const clock = { now: () => now.at };
     const warehouse = await Warehouse.open(project, { clock, memoryLimit: '2GB' });
