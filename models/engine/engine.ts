@@ -87,8 +87,8 @@ export class ModelEngine {
   readonly #state: StateMemo;
   #liveAccount: LiveAccount;
   #cache: CompiledCache;
-  /** Of worlds: their texts are nobody else's, and kept in memory alone. */
-  #worldCache = new CompiledCache(undefined);
+  /** Of worlds. In memory a file is known by its URL, and a world's text of it is another. */
+  #worldCache: CompiledCache;
   #definitions: Promise<Definitions> | undefined;
   #variants = new Map<string, Promise<CompiledModels>>();
   /** What the newest build was compiled from. */
@@ -99,6 +99,7 @@ export class ModelEngine {
     this.#state = new StateMemo(warehouse);
     this.#liveAccount = new LiveAccount(warehouse.project);
     this.#cache = new CompiledCache(warehouse.project.compiledModels);
+    this.#worldCache = new CompiledCache(warehouse.project.compiledModels);
   }
 
   /**
@@ -313,7 +314,7 @@ export class ModelEngine {
       new WarehouseConnection(this.#read),
       this.#warehouse.project,
       { built: new Map(), recorded: texts },
-      new CompiledCache(undefined),
+      new CompiledCache(this.#warehouse.project.compiledModels),
     );
   }
 
@@ -457,7 +458,7 @@ export class ModelEngine {
 
   #forgetCompiled(): void {
     this.#cache = new CompiledCache(this.#warehouse.project.compiledModels);
-    this.#worldCache = new CompiledCache(undefined);
+    this.#worldCache = new CompiledCache(this.#warehouse.project.compiledModels);
   }
 
   get #account(): Account {

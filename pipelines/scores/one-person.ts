@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { toTimestamp } from '../../data/clock.ts';
 import type { Session } from '../../data/owner/session.ts';
 import type { World } from '../../models/engine/engine.ts';
@@ -40,8 +39,11 @@ export async function findPerson(
   };
 }
 
-/** Stands for the ids in compiled SQL. No value from outside can be it by chance or by intent. */
-const members = `'members ${randomUUID()}'`;
+/**
+ * Stands for the ids in compiled SQL. No value from outside can be it: in SQL its quotes would be doubled. The same in every
+ * process, so that the compiled world is kept between them.
+ */
+const members = `'members'||'of one person'`;
 const addresses = `select email_key from versions.contacts where contact_id in (${members})
   union select lower(trim(value)) from versions.contact_changes where field = 'email' and contact_id in (${members})`;
 const deals = `select deal_id from versions.deals where contact_id in (${members})
@@ -86,7 +88,13 @@ export function forPerson(sql: string, person: OnePerson): string {
 /**
  * The condition for the rows of `versions.<table>` that can be about some contacts; undefined where all of them are to be read.
  * @param ids what stands between the parentheses of `contact_id in (…)`: a list, or a SELECT
+ * @param dealIds the same of `deal_id in (…)`; default `dealsOfContacts(ids)`
  */
-export function aboutContacts(table: string, ids: string): string | undefined {
-  return conditions[table]?.replaceAll(members, () => ids);
+export function aboutContacts(table: string, ids: string, dealIds = deals): string | undefined {
+  return conditions[table]?.replaceAll(deals, () => dealIds).replaceAll(members, () => ids);
+}
+
+/** A SELECT of the ids of the deals that some contacts have or ever had; `ids` as above. */
+export function dealsOfContacts(ids: string): string {
+  return deals.replaceAll(members, () => ids);
 }

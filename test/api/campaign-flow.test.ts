@@ -142,7 +142,7 @@ test('from criteria to mails over HTTP: every contact is accounted for, and nobo
   });
   expect(await client.request('GET', `${path}/contacts/c6`)).toMatchObject({ reason: 'not_in_segment' });
   await expect(client.request('GET', `${path}/contacts/nobody`)).rejects.toMatchObject({ code: 'not_found' });
-}, 120_000);
+});
 
 test('a sender with its own token may claim and report, and read nothing', async () => {
   const { client, url } = await prepared();
@@ -178,7 +178,7 @@ test('a sender with its own token may claim and report, and read nothing', async
     ignored: 2,
   });
   await expect(sender.request('GET', '/v1/campaign-runs')).rejects.toMatchObject({ code: 'forbidden' });
-}, 120_000);
+});
 
 test('an action happens to everybody in the segment, once', async () => {
   const { client } = await prepared();
@@ -197,7 +197,7 @@ test('an action happens to everybody in the segment, once', async () => {
   });
   await client.request('DELETE', '/v1/segments/leads');
   await expect(act({ action })).rejects.toMatchObject({ code: 'conflict' });
-}, 120_000);
+});
 
 test('nobody is sent to while all sending is stopped', async () => {
   const server = await prepared();
@@ -234,4 +234,4 @@ test('nobody is sent to while all sending is stopped', async () => {
   expect(await runJob('send', sendJob, jobContext(server, client))).toMatchObject({
     result: { accepted: 2 },
   });
-}, 120_000);
+});

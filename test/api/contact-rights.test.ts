@@ -70,7 +70,7 @@ test('export, dry run, forget, forget again over HTTP; revenue stays, and the lo
   await expect(client.request('POST', '/v1/compaction', { body: {} })).rejects.toMatchObject({
     code: 'conflict',
   });
-}, 120_000);
+});
 
 test('an event that comes after its person was forgotten counts, and names nobody', async () => {
   const server = await prepared();
@@ -150,4 +150,4 @@ test('only an operator may export or forget', async () => {
   expect(await operator.request('POST', '/v1/contacts/c1/forget', { body: {} })).toMatchObject({
     status: 'forgotten',
   });
-}, 60_000);
+});

@@ -78,4 +78,4 @@ test('metrics over HTTP: one object each, with value, parts, definition and fres
   await expect(
     client.request('GET', '/v1/cohorts', { query: { where: 'shoe_size=42' } }),
   ).rejects.toMatchObject({ code: 'dimension_refused' });
-}, 60_000);
+});

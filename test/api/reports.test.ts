@@ -51,7 +51,7 @@ test('a report is listed, computed, read view by view as Arrow, and shown as a p
   const page = await fetch(`${url}/v1/reports/weekly/page?as_of=${asOf}`);
   expect(page.headers.get('content-type')).toContain('text/html');
   expect(await page.text()).toContain(data.title);
-}, 120_000);
+});
 
 test('a report is sent once as of a time, and every run is recorded', async () => {
   const server = await openTestApp();
@@ -71,7 +71,7 @@ test('a report is sent once as of a time, and every run is recorded', async () =
     { status: 'skipped', error: again.reason },
     { status: 'sent', recipients: ['manager@example.com'], as_of: '2026-11-02T06:00:00Z' },
   ]);
-}, 120_000);
+});
 
 test('a report that cannot be sent says so in its runs, and fails', async () => {
   const server = await openTestApp();
@@ -83,4 +83,4 @@ test('a report that cannot be sent says so in its runs, and fails', async () => 
   await expect(failing).rejects.toMatchObject({ code: 'provider_failed' });
   const { runs } = await server.client.request<{ runs: object[] }>('GET', '/v1/reports/weekly/runs');
   expect(runs).toMatchObject([{ status: 'failed', error: expect.stringContaining('SMTP') as string }]);
-}, 120_000);
+});

@@ -48,7 +48,7 @@ test('a score is explained over HTTP, by address, against an earlier time', asyn
   expect(await inProcessClient(app, token).request('GET', '/v1/contacts/a/score')).toMatchObject({
     at: { score: 22.38 },
   });
-}, 60_000);
+});
 
 test('the rules are listed with their versions; a file that is not valid is told of, by the build too', async () => {
   const { client, mallard } = await loaded();
@@ -70,7 +70,7 @@ test('the rules are listed with their versions; a file that is not valid is told
     body: {},
   });
   expect(built.marts.filter(({ warning }) => warning).map(({ mart }) => mart)).toEqual(['lead_scores']);
-}, 60_000);
+});
 
 test('the migration between RFM groups, by either method', async () => {
   const { client } = await loaded();
@@ -96,4 +96,4 @@ test('the migration between RFM groups, by either method', async () => {
   });
   await expect(migration({})).rejects.toMatchObject({ code: 'bad_request' });
   await expect(migration({ from: '2026-12-01' })).rejects.toMatchObject({ code: 'bad_request' });
-}, 60_000);
+});

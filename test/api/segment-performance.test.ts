@@ -102,4 +102,4 @@ test('performance and migration over HTTP, of what evaluations recorded, in the 
   await expect(migration({ from: '2026-10-05', segments: 'leeds' })).rejects.toMatchObject({
     code: 'not_found',
   });
-}, 180_000);
+});

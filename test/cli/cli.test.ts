@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { tempFolder } from '../support.ts';
+import { callCli } from './in-process.ts';
 import { runCli, startCli } from './run.ts';
 
 const deals =
@@ -115,21 +116,21 @@ test('load and query without a server, then through one: the same answers', asyn
 test('what fails is 1, says why and what to do, as JSON where asked', async () => {
   const { dir, file } = project();
   const at = ['--project', dir];
-  const missing = await runCli([...at, 'load', 'deals', join(dir, 'none.csv')]);
+  const missing = await callCli([...at, 'load', 'deals', join(dir, 'none.csv')]);
   expect(missing).toMatchObject({ code: 1, stdout: '' });
   expect(missing.stderr).toContain('There is no file');
-  const folder = await runCli([...at, 'load', 'deals', dir]);
+  const folder = await callCli([...at, 'load', 'deals', dir]);
   expect(folder).toMatchObject({ code: 1, stdout: '' });
   expect(folder.stderr).toMatch(/^mallard: .* is a folder\. Name the files inside/);
-  const unfit = await runCli([...at, 'load', 'contacts', file, '--json']);
+  const unfit = await callCli([...at, 'load', 'contacts', file, '--json']);
   expect(unfit).toMatchObject({ code: 1, stdout: '' });
   expect(JSON.parse(unfit.stderr)).toMatchObject({
     error: { code: 'contract_violated', remedy: expect.any(String) as string },
   });
-  const invalid = await runCli([...at, 'query', 'run: nothing_of_the_kind -> { select: * }']);
+  const invalid = await callCli([...at, 'query', 'run: nothing_of_the_kind -> { select: * }']);
   expect(invalid.code).toBe(1);
   expect(invalid.stderr).toContain('nothing_of_the_kind');
-  const refused = await runCli([...at, 'query', `run: duckdb.sql('select 1') -> { select: * }`]);
+  const refused = await callCli([...at, 'query', `run: duckdb.sql('select 1') -> { select: * }`]);
   expect(refused.code).toBe(1);
 }, 300_000);
 
@@ -170,9 +171,9 @@ test('a query can be written to a file', async () => {
   const { dir, file } = project();
   mkdirSync(dir, { recursive: true });
   const at = ['--project', dir];
-  await runCli([...at, 'load', 'deals', file]);
+  await callCli([...at, 'load', 'deals', file]);
   const out = join(dir, 'answer.csv');
-  const result = await runCli([
+  const result = await callCli([
     ...at,
     'query',
     query,

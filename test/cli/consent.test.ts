@@ -52,7 +52,7 @@ test('consent grant, withdraw and show; without a purpose it says what to do', a
     { status: 'withdrawn', actor: 'bea' },
     { status: 'granted', method: 'paper', place: 'fair' },
   ]);
-}, 60_000);
+});
 
 test('suppressions add, list and import', async () => {
   const { dir, run } = commandLine();
@@ -78,7 +78,7 @@ test('suppressions add, list and import', async () => {
     { reason: 'manual', detail: 'asked', actor: 'bea' },
   ]);
   expect((await run('import', 'suppressions', join(dir, 'none.csv'))).err).toContain('There is no file');
-}, 60_000);
+});
 
 test('stop-sending and resume-sending say who and why, over a restart', async () => {
   const { run } = commandLine();
@@ -92,4 +92,4 @@ test('stop-sending and resume-sending say who and why, over a restart', async ()
     /^Sending goes on since \S+, by bob: corrected\.\n$/,
   );
   expect((await run('campaigns', 'status')).err).toBe('');
-}, 60_000);
+});

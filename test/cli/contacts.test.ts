@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { tempFolder } from '../support.ts';
-import { runCli } from './run.ts';
+import { callCli } from './in-process.ts';
 
 test('contacts: resolve, show in the account’s zone, merge, unmerge and duplicates', async () => {
   const folder = tempFolder();
@@ -13,7 +13,7 @@ test('contacts: resolve, show in the account’s zone, merge, unmerge and duplic
     'contact_id,email,first_name,last_name,city,created_at\na,ann@example.com,Ann,Meier,Berlin,2026-01-01\n' +
       'b,ANN@example.com,Ann,Meier,,2026-02-01\nd,,Anne,Meier,Berlin,2026-04-01\n',
   );
-  const mallard = (...args: string[]) => runCli(['--project', project, ...args]);
+  const mallard = (...args: string[]) => callCli(['--project', project, ...args]);
   await mallard('init', project);
   writeFileSync(join(project, 'account.yaml'), 'time_zone: Asia/Tokyo\nidentity:\n  default_country: DE\n');
   await mallard('load', 'contacts', file);
@@ -39,4 +39,4 @@ test('contacts: resolve, show in the account’s zone, merge, unmerge and duplic
     'd is a person of its own; 1 decisions undone.',
   );
   expect((await mallard('contacts', 'duplicates', '--min-score', '2')).code).toBe(2);
-}, 120_000);
+});

@@ -2,12 +2,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { tempFolder } from '../support.ts';
-import { runCli, startCli } from './run.ts';
+import { callCli } from './in-process.ts';
+import { startCli } from './run.ts';
 
 test('fields: the list, one in words and as JSON, values, the page, and the nearest of an unknown name', async () => {
   const folder = tempFolder();
   const project = join(folder, 'project');
-  const mallard = (...args: string[]) => runCli(['--project', project, ...args]);
+  const mallard = (...args: string[]) => callCli(['--project', project, ...args]);
   const file = join(folder, 'contacts.csv');
   writeFileSync(
     file,

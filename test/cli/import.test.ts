@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { ImportResult } from '../../pipelines/sources/import/types.ts';
 import { tempFolder } from '../support.ts';
-import { runCli } from './run.ts';
+import { callCli } from './in-process.ts';
 
 function exported(): { dir: string; project: string } {
   const folder = tempFolder();
@@ -21,7 +21,7 @@ function exported(): { dir: string; project: string } {
 
 test('import says what became of every file, and what is not understood', async () => {
   const { dir, project } = exported();
-  const first = await runCli(['--project', project, 'import', 'hubspot', dir]);
+  const first = await callCli(['--project', project, 'import', 'hubspot', dir]);
   expect(first.stderr).toContain('README.md');
   expect(first.code).toBe(0);
   expect(first.stdout).toMatch(/contact_data\.csv +contacts +2 +1 +0 +0 +1 +3 +2 +1/);
@@ -30,7 +30,7 @@ test('import says what became of every file, and what is not understood', async 
   expect(first.stdout).toContain('company.csv: property_motto');
   expect(first.stdout).toMatch(/contact_data\.csv +4 +property_createdate +soon +not an ISO time/);
   expect(readdirSync(join(project, 'inbox', '.staging'))).toEqual([]);
-  const again = await runCli(['--project', project, '--json', 'import', 'hubspot', dir]);
+  const again = await callCli(['--project', project, '--json', 'import', 'hubspot', dir]);
   const result = JSON.parse(again.stdout) as ImportResult;
   expect(result.files.find((file) => file.table === 'contact')?.into[0]).toMatchObject({
     ...{ table: 'contacts', rows_read: 2, rows_inserted: 0, rows_unchanged: 1, rows_rejected: 1 },
@@ -40,11 +40,11 @@ test('import says what became of every file, and what is not understood', async 
 
 test('a folder that is none or has no table: 1, with what to do; no folder at all: 2', async () => {
   const { dir, project } = exported();
-  const run = (...args: string[]) => runCli(['--project', project, 'import', ...args]);
+  const run = (...args: string[]) => callCli(['--project', project, 'import', ...args]);
   // One after the other: each owns the project for its length.
   const missing = await run('hubspot', join(dir, 'nowhere'));
   const empty = await run('salesforce', project);
-  const wrong = await runCli(['--project', join(project, '2'), 'import', 'salesforce', dir]);
+  const wrong = await callCli(['--project', join(project, '2'), 'import', 'salesforce', dir]);
   const none = await run('hubspot');
   expect([missing.code, none.code]).toEqual([1, 2]);
   expect(missing.stderr).toContain('Name the folder that the export was unpacked into.');

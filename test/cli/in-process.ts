@@ -1,8 +1,32 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import { pino } from 'pino';
 import { runCommandLine } from '../../api/cli/program.ts';
+import { jobsForCli } from '../../jobs/for-cli.ts';
 import { tempFolder } from '../support.ts';
+import type { CliResult } from './run.ts';
+
+/**
+ * A command line in this process: the same code as `mallard` from its arguments on. A process of its own takes seconds to
+ * load the packages and to warm up, which only tests of the process itself need (run.ts).
+ */
+export async function callCli(args: readonly string[]): Promise<CliResult> {
+  const said = { stdout: '', stderr: '' };
+  const stream = (name: keyof typeof said) =>
+    new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        said[name] += chunk.toString();
+        done();
+      },
+    });
+  const code = await runCommandLine(args, {
+    streams: { out: stream('stdout'), err: stream('stderr') },
+    env: {},
+    jobs: () => jobsForCli(pino({ level: 'silent' })),
+  });
+  return { code, ...said };
+}
 
 /** The command line in this process, on a project of its own. */
 export function commandLine() {
@@ -10,25 +34,8 @@ export function commandLine() {
   const project = join(dir, 'project');
   mkdirSync(project);
   const run = async (...args: string[]) => {
-    const said = { out: '', err: '' };
-    const stream = (name: 'out' | 'err') =>
-      new Writable({
-        write: (chunk: Buffer, _encoding, done) => {
-          said[name] += chunk.toString();
-          done();
-        },
-      });
-    const code = await runCommandLine([...args, '--project', project], {
-      streams: { out: stream('out'), err: stream('err') },
-      env: {},
-      jobs: () => ({
-        names: [],
-        run: () => Promise.reject(new Error('none')),
-        sendReport: () => Promise.reject(new Error('none')),
-        start: () => Promise.reject(new Error('none')),
-      }),
-    });
-    return { code, ...said };
+    const { code, stdout: out, stderr: err } = await callCli([...args, '--project', project]);
+    return { code, out, err };
   };
   return { dir, project, run };
 }

@@ -17,6 +17,7 @@ import { sessionOn } from '../../data/owner/session.ts';
 import { packageRoot } from '../../data/package-root.ts';
 import { WarehouseConnection } from '../../models/engine/connection.ts';
 import { tempFolder } from '../support.ts';
+import { callCli } from './in-process.ts';
 import { runCli, runCliOf, startCli } from './run.ts';
 
 const files = [
@@ -47,23 +48,23 @@ async function serveFilled(dir: string) {
     'order_id,contact_id,ordered_at,amount,currency,status\no1,c1,2026-10-01,1500.10,USD,completed\no2,c2,2026-10-02,20.05,USD,completed\no3,c3,2026-10-03,1000.00,USD,completed\n',
   );
   for (const args of [['load', 'contacts', contacts], ['load', 'orders', orders], ['build']]) {
-    const result = await runCli(['--project', dir, ...args]);
+    const result = await callCli(['--project', dir, ...args]);
     if (result.code !== 0) throw new Error(result.stderr);
   }
 }
 
 test('init makes what is missing, changes nothing that is there, and brings no example back', async () => {
   const dir = join(tempFolder(), "Ann's project #1");
-  const made = await runCli(['init', dir, '--json']);
+  const made = await callCli(['init', dir, '--json']);
   expect(made.stderr).toBe('');
   expect(JSON.parse(made.stdout)).toEqual({ project: dir, made: files });
   const at = ['--project', dir];
-  const fields = await runCli([...at, 'fields', 'is_big_spender']);
+  const fields = await callCli([...at, 'fields', 'is_big_spender']);
   expect([fields.stderr, fields.stdout]).toEqual([
     '',
     expect.stringContaining('my_contact_facts (models/my_contact_facts.malloy)'),
   ]);
-  expect(JSON.parse((await runCli([...at, 'reports', 'list', '--json'])).stdout)).toMatchObject([
+  expect(JSON.parse((await callCli([...at, 'reports', 'list', '--json'])).stdout)).toMatchObject([
     { report_id: 'big_spenders', origin: 'project' },
     { report_id: 'weekly' },
   ]);
@@ -71,13 +72,13 @@ test('init makes what is missing, changes nothing that is there, and brings no e
   renameSync(join(dir, 'models', 'my_contact_facts.malloy'), join(dir, 'models', 'facts.malloy'));
   writeFileSync(join(dir, 'malloy-config.json'), '{}');
   rmSync(join(dir, 'README.md'));
-  expect(JSON.parse((await runCli(['init', dir, '--json'])).stdout)).toEqual({
+  expect(JSON.parse((await callCli(['init', dir, '--json'])).stdout)).toEqual({
     project: dir,
     made: ['README.md'],
   });
   expect(readFileSync(join(dir, 'malloy-config.json'), 'utf8')).toBe('{}');
   expect(existsSync(join(dir, 'models', 'my_contact_facts.malloy'))).toBe(false);
-}, 120_000);
+});
 
 /**
  * The connection type that VS Code's extension and malloy-cli register (@malloydata/db-duckdb, native.ts and
@@ -139,15 +140,15 @@ async function asTheExtension(opened: string, file: string, query: string) {
 test('Malloy’s own tools open the project on a published snapshot, with the same figures', async () => {
   registerDuckDB();
   const dir = join(tempFolder(), 'project');
-  expect((await runCli(['init', dir])).code).toBe(0);
+  expect((await callCli(['init', dir])).code).toBe(0);
   await serveFilled(dir);
-  expect((await runCli(['--project', dir, 'publish'])).code).toBe(0);
+  expect((await callCli(['--project', dir, 'publish'])).code).toBe(0);
   const query =
     'run: my_contact_facts -> { group_by: is_big_spender aggregate: contact_count, revenue, orders_90 is orders.last_90_days.order_count.sum() order_by: is_big_spender }';
   const { AS_OF } = JSON.parse(readFileSync(join(dir, 'published', 'givens.json'), 'utf8')) as {
     AS_OF: string;
   };
-  const ours = await runCli(['--project', dir, 'query', '--as-of', `${AS_OF}Z`, query, '--json']);
+  const ours = await callCli(['--project', dir, 'query', '--as-of', `${AS_OF}Z`, query, '--json']);
   const theirs = await asTheExtension(dir, join(dir, 'models', 'my_contact_facts.malloy'), query);
   const numbers = (rows: unknown) =>
     JSON.parse(
@@ -194,7 +195,7 @@ test('installed in the project’s node_modules, it is imported from there; both
     ]);
     expect([fields.stderr, JSON.parse(fields.stdout)]).toMatchObject(['', { path: 'is_big_spender' }]);
   }
-}, 120_000);
+});
 
 /** What npm would install, with our dependencies beside it. */
 function copyPackage(to: string): void {
@@ -237,7 +238,7 @@ test('the README’s way to a field of one’s own, step by step', async () => {
   expect(all).toMatch(/^3 of \d+ contacts fit/m);
   expect(all).toMatch(/Saved lately/);
   expect(all).toMatch(/lately +.*3/);
-}, 180_000);
+});
 
 /** The first fenced block of a language. */
 function block(text: string, language: string): string {

@@ -6,19 +6,19 @@ import { readCompaction, scheduleCompaction } from '../../data/owner/compaction.
 import { Project } from '../../data/project.ts';
 import { startServer } from '../server.ts';
 import { tempFolder } from '../support.ts';
-import { runCli } from './run.ts';
+import { callCli } from './in-process.ts';
 
 const contacts = 'contact_id,email,first_name\nc1,ann.q7z@example.com,"Ann, ""A"""\nc2,bob@example.com,Bob\n';
 
 async function project(
   settings = '',
-): Promise<{ dir: string; cli: (...args: string[]) => ReturnType<typeof runCli> }> {
+): Promise<{ dir: string; cli: (...args: string[]) => ReturnType<typeof callCli> }> {
   const dir = join(tempFolder(), 'project');
   mkdirSync(dir, { recursive: true });
   writeFileSync(join(dir, 'account.yaml'), settings);
   const file = join(dir, '..', 'contacts.csv');
   writeFileSync(file, contacts);
-  const cli = (...args: string[]) => runCli(['--project', dir, ...args]);
+  const cli = (...args: string[]) => callCli(['--project', dir, ...args]);
   expect(await cli('load', 'contacts', file)).toMatchObject({ code: 0 });
   return { dir, cli };
 }
@@ -51,7 +51,7 @@ test('mallard contacts export, forget and compact without a server', async () =>
   expect(hasBytes(dir, 'ann.q7z')).toBe(false);
   const left = await cli('--json', 'query', 'run: contacts -> { select: contact_id }');
   expect(JSON.parse(left.stdout)).toEqual([{ contact_id: 'c2' }]);
-}, 120_000);
+});
 
 test('a deadline of 0 days is kept by the next command that opens the file', async () => {
   const { dir, cli } = await project('erasure_compaction_days: 0\n');
@@ -60,7 +60,7 @@ test('a deadline of 0 days is kept by the next command that opens the file', asy
   expect(await cli('segments', 'list')).toMatchObject({ code: 0 });
   expect(readCompaction(new Project(dir))).toBeUndefined();
   expect(hasBytes(dir, 'ann.q7z')).toBe(false);
-}, 120_000);
+});
 
 test('a server compacts while it serves: what it acknowledged before is there, and it answers again', async () => {
   const { dir, cli } = await project();
@@ -97,4 +97,4 @@ test('a server compacts while it serves: what it acknowledged before is there, a
   const again = await startServer(dir);
   expect(readCompaction(new Project(dir))).toBeUndefined();
   expect(await again.stop()).toBe(0);
-}, 180_000);
+});

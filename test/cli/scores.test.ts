@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { tempFolder } from '../support.ts';
-import { runCli } from './run.ts';
+import { callCli } from './in-process.ts';
 
 test('scores and rfm: load, edit a group, build, explain, rules, migration', async () => {
   const folder = tempFolder();
@@ -11,7 +11,7 @@ test('scores and rfm: load, edit a group, build, explain, rules, migration', asy
     writeFileSync(join(folder, name), text);
     return join(folder, name);
   };
-  const mallard = (...args: string[]) => runCli(['--project', project, ...args]);
+  const mallard = (...args: string[]) => callCli(['--project', project, ...args]);
   await mallard('init', project);
   writeFileSync(join(project, 'account.yaml'), 'time_zone: Asia/Tokyo\n');
   await mallard(

@@ -13,7 +13,7 @@ import { text, treesOf } from '../models/criteria/trees.ts';
 import { openFixture } from '../pipelines/segments/fixture.ts';
 import { startServer } from '../server.ts';
 import { tempFolder } from '../support.ts';
-import { runCli } from './run.ts';
+import { callCli } from './in-process.ts';
 
 const header = '# yaml-language-server: $schema=./segment.schema.json\n';
 
@@ -137,7 +137,7 @@ test('segments export and apply: the file owned, and over a running server', asy
   const folder = tempFolder();
   const project = join(folder, 'project');
   const dir = join(folder, 'segments');
-  const mallard = (...args: string[]) => runCli(['--project', project, ...args]);
+  const mallard = (...args: string[]) => callCli(['--project', project, ...args]);
   const write = (name: string, content: string) => {
     writeFileSync(join(folder, name), content);
     return join(folder, name);

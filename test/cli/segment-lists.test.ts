@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { tempFolder } from '../support.ts';
-import { runCli } from './run.ts';
+import { callCli } from './in-process.ts';
 
 test('segments: a list from a file, a frozen segment, who uses it, and its renaming', async () => {
   const folder = tempFolder();
@@ -11,7 +11,7 @@ test('segments: a list from a file, a frozen segment, who uses it, and its renam
     writeFileSync(join(folder, name), text);
     return join(folder, name);
   };
-  const mallard = (...args: string[]) => runCli(['--project', project, ...args]);
+  const mallard = (...args: string[]) => callCli(['--project', project, ...args]);
   const contacts = file(
     'contacts.csv',
     'contact_id,email,lifecycle_stage,created_at\n1,ann@example.com,lead,2026-01-01\n2,bo@example.com,lead,2026-01-01\n3,cy@example.com,customer,2026-01-01\n',

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { tempFolder } from '../support.ts';
-import { runCli } from './run.ts';
+import { callCli } from './in-process.ts';
 
 test('segments explain and preview read like sentences, and give JSON where asked', async () => {
   const folder = tempFolder();
@@ -11,7 +11,7 @@ test('segments explain and preview read like sentences, and give JSON where aske
     writeFileSync(join(folder, name), text);
     return join(folder, name);
   };
-  const mallard = (...args: string[]) => runCli(['--project', project, ...args]);
+  const mallard = (...args: string[]) => callCli(['--project', project, ...args]);
   await mallard('init', project);
   writeFileSync(join(project, 'account.yaml'), 'time_zone: Asia/Tokyo\n');
   const contacts =

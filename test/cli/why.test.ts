@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { packageRoot } from '../../data/package-root.ts';
 import type { Why } from '../../models/engine/why/types.ts';
 import { tempFolder } from '../support.ts';
-import { runCli } from './run.ts';
+import { callCli } from './in-process.ts';
 
 const models = (index: string, least: string) => `##! experimental.givens
 import '${index}'
@@ -26,7 +26,7 @@ test('mallard why, for a person and as JSON', async () => {
   const dir = join(tempFolder(), 'project');
   mkdirSync(join(dir, 'models'), { recursive: true });
   const cli = async (...args: string[]) => {
-    const ended = await runCli(['--project', dir, ...args]);
+    const ended = await callCli(['--project', dir, ...args]);
     expect(ended).toMatchObject({ code: 0, stderr: expect.any(String) as string });
     return ended.stdout;
   };
@@ -107,11 +107,11 @@ test('mallard why, for a person and as JSON', async () => {
     change: { value: '-0.416666666667' },
   });
 
-  expect(await runCli(['--project', dir, 'why', 'close_rate'])).toMatchObject({ code: 2 });
-  const unknown = await runCli(['--project', dir, 'why', 'nothing', '--vs', vs]);
+  expect(await callCli(['--project', dir, 'why', 'close_rate'])).toMatchObject({ code: 2 });
+  const unknown = await callCli(['--project', dir, 'why', 'nothing', '--vs', vs]);
   expect(unknown).toMatchObject({
     code: 1,
     stderr: expect.stringContaining("There is no metric 'nothing'") as string,
   });
   expect(await cli('why', '--help')).toContain('Example: mallard why win_rate');
-}, 180_000);
+});

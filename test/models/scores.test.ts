@@ -147,7 +147,7 @@ test('whatever the rules and the events: each rule is its decayed facts, cut, an
     { numRuns: 6, seed: 20261125, endOnFailure: true },
   );
   await clear();
-}, 120_000);
+});
 
 test('every other rules are a version, comments and layout aside; the mart says which made it', async () => {
   const { engine, warehouse, project } = base();

@@ -1,6 +1,6 @@
 import type { Session } from '../../../data/owner/session.ts';
 import { canonicalsSql } from '../../identity/canonicals.ts';
-import { copiedTables, rowsAboutTouched, touchedMembers } from './world.ts';
+import { copiedTables, dealsOfTouched, rowsAboutTouched, touchedMembers } from './world.ts';
 
 /** Where facts are, what names whom they are about, and the columns with the times from which on they are true. */
 interface Facts {
@@ -76,6 +76,7 @@ export async function collectTouched(tx: Session, span: Span): Promise<number> {
 
 /** Copies the rows of who was touched that the models read several times. */
 export async function copyTouched(tx: Session): Promise<void> {
+  await tx.run(`create or replace temp table touched_deal_ids as ${dealsOfTouched}`);
   for (const table of copiedTables)
     await tx.run(`create or replace temp table touched_${table} as ${rowsAboutTouched(table)}`);
 }

@@ -1,12 +1,14 @@
-import { randomUUID } from 'node:crypto';
 import { DateTime } from 'luxon';
 import type { ModelEngine, World } from '../../../models/engine/engine.ts';
 import type { Catalogue } from '../../../models/engine/types.ts';
-import { aboutContacts } from '../../scores/one-person.ts';
+import { aboutContacts, dealsOfContacts } from '../../scores/one-person.ts';
 import type { SegmentEngine } from '../types.ts';
 
 /** All ids of the persons that were touched: `(contact_id)`. A temporary table of the build lane. */
 export const touchedMembers = 'temp.touched_members';
+
+/** The deals that these persons have or ever had: `(deal_id)`. Found once, for finding them reads all deals. */
+export const touchedDeals = 'temp.touched_deal_ids';
 
 /** Marts of which who was touched has rows of its own, in the order in which they are made: each reads those before it. */
 export const ownMarts = ['deal_facts', 'contact_facts'] as const;
@@ -29,8 +31,12 @@ const keptMarts = [
   'campaign_facts',
 ];
 
-/** Marks a table that `overTouched` puts another in place of. No text from outside has it. */
-const mark = `/* ${randomUUID()} */`;
+/**
+ * Marks a table that `overTouched` puts another in place of. No value from outside can be it: in SQL its quotes would be doubled.
+ * The same in every process, so that the compiled world is kept between them.
+ */
+const mark = `where 'who' = 'who was touched'`;
+const markedTable = new RegExp(`from (versions|mart)\\.(\\w+) ${mark}`, 'g');
 
 function marked(text: string): string {
   return text.replaceAll(
@@ -47,21 +53,22 @@ function marked(text: string): string {
 
 /** SQL of the models below, over who was touched. */
 export function overTouched(sql: string): string {
-  return sql.replaceAll(
-    /from (versions|mart)\.(\w+) (\/\* \S+ \*\/)/g,
-    (all, schema: string, name: string, found: string) => {
-      if (found !== mark) return all;
-      return schema === 'mart' || (copiedTables as readonly string[]).includes(name)
-        ? `from temp.touched_${name}`
-        : rowsAboutTouched(name);
-    },
+  return sql.replaceAll(markedTable, (_all, schema: string, name: string) =>
+    schema === 'mart' || (copiedTables as readonly string[]).includes(name)
+      ? `from temp.touched_${name}`
+      : rowsAboutTouched(name),
   );
 }
 
+const memberIds = `select contact_id from ${touchedMembers}`;
+
 /** The rows of a versioned table that can be about who was touched. */
 export function rowsAboutTouched(table: string): string {
-  return `from versions.${table} where ${aboutContacts(table, `select contact_id from ${touchedMembers}`)}`;
+  return `from versions.${table} where ${aboutContacts(table, memberIds, `select deal_id from ${touchedDeals}`)}`;
 }
+
+/** The rows of `touchedDeals`. */
+export const dealsOfTouched = dealsOfContacts(memberIds);
 
 /** SQL of an own mart's rows, as of a time; for `overTouched`. */
 export function ownMart(engine: ModelEngine, mart: (typeof ownMarts)[number], asOf: Date): Promise<string> {

@@ -110,7 +110,7 @@ test('kill -9 at any moment leaves the old file or the new one, complete', async
   warehouse = await Warehouse.open(project, { clock: testClock });
   expect(await stateOf(warehouse)).toEqual({ ...before, deliveries: rows });
   await warehouse.close();
-}, 180_000);
+});
 
 test('the copy has the keys, defaults and views of the old file, and less bytes', async () => {
   const { project, warehouse } = await openTestWarehouse();
@@ -139,7 +139,7 @@ test('the copy has the keys, defaults and views of the old file, and less bytes'
   } finally {
     await again.close();
   }
-}, 60_000);
+});
 
 test('nobody compacts a file that somebody has open, and its rows stay', async () => {
   const { project, warehouse } = await openTestWarehouse();

@@ -16,7 +16,7 @@ interface World {
   clock: StoryClock;
 }
 
-const runs = Number(process.env['MALLARD_PROPERTY_RUNS'] ?? 8);
+const runs = Number(process.env['MALLARD_PROPERTY_RUNS'] ?? 4);
 const folder = mkdtempSync(join(tmpdir(), 'mallard-as-of-'));
 const worlds: World[] = [];
 const columns = new Map<string, string>();
@@ -41,7 +41,7 @@ beforeAll(async () => {
     keys.set(mart, source?.primary_key ?? '');
     columns.set(mart, [...new Set(names)].filter((name) => !joined.includes(name)).join(', '));
   }
-}, 60_000);
+});
 afterAll(async () => {
   for (const { warehouse } of worlds) await warehouse.close();
   rmSync(folder, { recursive: true, force: true });

@@ -36,7 +36,7 @@ beforeAll(async () => {
     { deal_id: 'd3', name: 'Three', stage: 'Lost', amount: 5, closed_at: '2025-12-12T00:00:00Z' },
   ]);
   story().passes(1);
-}, 60_000);
+});
 
 beforeEach(() => void story().passes(1));
 

@@ -38,7 +38,7 @@ beforeAll(async () => {
     const warehouse = await Warehouse.open(project, { clock, memoryLimit: '2GB' });
     worlds.push({ warehouse, engine: new ModelEngine(warehouse), clock });
   }
-}, 60_000);
+});
 afterAll(async () => {
   for (const { warehouse } of worlds) await warehouse.close();
   rmSync(folder, { recursive: true, force: true });

@@ -27,7 +27,7 @@ beforeAll(async () => {
   ]);
   await mallard.engine.build({ asOf: mallard.clock.now() });
   story().passes(10);
-}, 60_000);
+});
 
 type Row = Record<string, string | number | null>;
 

@@ -46,4 +46,4 @@ test('the planted duplicates of the sample: every one that shares a key is found
     .filter((pair) => pair.duplicate_kind === 'phone')
     .filter((pair) => !likely.has(`${pair.contact_id} ${pair.duplicate_of}`));
   expect(missed).toEqual([]);
-}, 60_000);
+});

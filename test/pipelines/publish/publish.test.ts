@@ -98,7 +98,7 @@ test('the snapshot has core, its history, marts and memberships, and neither tok
     [...readFileSync(file, 'utf8').matchAll(/duckdb\.table\('([^']+)'\)/g)].map((match) => match[1]),
   );
   for (const table of new Set(named)) await rows(`select * from ${table} limit 1`);
-}, 180_000);
+});
 
 test('it is replaced as a whole, while others write and read; who has the old one open keeps it', async () => {
   const mallard = await openTestMallard();
@@ -146,7 +146,7 @@ test('it is replaced as a whole, while others write and read; who has the old on
     await warehouse.read((s) => s.rows(`select database_name from duckdb_databases() where not internal`)),
   ).toHaveLength(1);
   expect(readdirSync(project.published).toSorted()).toEqual(['givens.json', 'mallard.duckdb']);
-}, 180_000);
+});
 
 /** DuckDB's cache of instances goes by the path, and has the old file under it as long as somebody has it open. */
 function openSnapshotCopy({ dir, publishedFile }: Project) {
@@ -169,7 +169,7 @@ test('a snapshot that cannot be written says so, and the old one stays', async (
   // And the next one works.
   rmSync(`${mallard.project.publishedGivens}.new`, { recursive: true });
   expect((await publish(mallard)).tables).toBe(done.tables);
-}, 180_000);
+});
 
 test('a forgotten person is in no snapshot, not even in one that is being written meanwhile', async () => {
   const mallard = await openTestMallard();
@@ -199,4 +199,4 @@ test('a forgotten person is in no snapshot, not even in one that is being writte
   await publish(mallard);
   const fresh = await openSnapshotCopy(project);
   expect(await fresh(`select contact_id from core.contacts`)).toEqual([{ contact_id: 'c2' }]);
-}, 180_000);
+});

@@ -389,7 +389,7 @@ test('law: the list as of T is the replay of what was added and removed until T,
     }
   }
   expect((await readCanonicals(warehouse)).size).toBeGreaterThan(2);
-}, 180_000);
+});
 
 const readCanonicals = (warehouse: Warehouse) => warehouse.read((session) => canonicalsNow(session));
 

@@ -115,7 +115,7 @@ test('the project’s own fields are fields of contacts: in the catalogue, previ
   await save(client, 'leads', { field: 'lifecycle_stage', operator: 'equals', value: 'lead' });
   const runs = await evaluate(client);
   expect(['big', 'graded', 'leads'].map((id) => runs.get(id)?.member_count)).toEqual([3, 2, 5]);
-}, 180_000);
+});
 
 test('a file that breaks takes its fields with it, and only the segments that need them', async () => {
   const { client, write } = await withContacts();
@@ -135,7 +135,7 @@ test('a file that breaks takes its fields with it, and only the segments that ne
     member_count: null,
     error: expect.stringContaining('is_big_spender') as string,
   });
-}, 180_000);
+});
 
 test('what cannot stand for contact_facts is refused by name, and contact_facts stays', async () => {
   const { client, mallard, write } = await withContacts();
@@ -176,7 +176,7 @@ test('what cannot stand for contact_facts is refused by name, and contact_facts 
     },
   ]);
   expect(fields.some(({ path }) => path === 'z' || path === 'y')).toBe(false);
-}, 180_000);
+});
 
 test('a join that matches several rows of a contact is refused, for who uses it', async () => {
   const { client, mallard, write } = await withContacts();
@@ -198,7 +198,7 @@ test('a join that matches several rows of a contact is refused, for who uses it'
   expect(runs.get('graded')).toMatchObject({
     error: expect.stringContaining('2 rows of contact c3') as string,
   });
-}, 180_000);
+});
 
 test('a campaign’s mail may name them; a template that names nobody’s field is refused as before', async () => {
   const { client, mallard, write } = await withContacts();
@@ -256,4 +256,4 @@ test('a campaign’s mail may name them; a template that names nobody’s field 
   await expect(plan()).rejects.toMatchObject({ code: 'model_invalid' });
   await put('{{ survey.grde }}').catch(() => undefined);
   await expect(plan()).rejects.toMatchObject({ code: 'template_invalid' });
-}, 180_000);
+});

@@ -237,4 +237,4 @@ test('what members did while they were members, beside everybody else and those 
     to: '2026-11-01',
   });
   expect(archived.segments).toEqual([{ ...vip, status: 'archived' }]);
-}, 180_000);
+});

@@ -85,7 +85,7 @@ test('a test tells its meaning and its rows; a warning fails nothing, what canno
     code: 'not_found',
     fields: { nearest: 'deals_have_an_owner' },
   });
-}, 180_000);
+});
 
 test('a file of tests that does not compile is one failure, and the others run', async () => {
   const { client, mallard } = await withDeals();
@@ -99,7 +99,7 @@ test('a file of tests that does not compile is one failure, and the others run',
     error: expect.stringMatching(/deals\.test\.malloy:\d+:\d+/) as string,
   });
   expect(answer.tests.filter((each) => each.status === 'passed').length).toBeGreaterThan(20);
-}, 180_000);
+});
 
 test('what each test said is kept without its rows: since when it fails, and when it last passed', async () => {
   const { client, clock, mallard } = await withDeals();
@@ -161,7 +161,7 @@ test('what each test said is kept without its rows: since when it fails, and whe
   expect(
     JSON.stringify(kept, (_key, value: unknown) => (typeof value === 'bigint' ? Number(value) : value)),
   ).not.toContain('"d1"');
-}, 180_000);
+});
 
 test('the job fails where a test does, says which, and keeps no row', async () => {
   const { client, mallard } = await withDeals();
@@ -177,4 +177,4 @@ test('the job fails where a test does, says which, and keeps no row', async () =
 
   rmSync(join(mallard.project.models, 'deals.test.malloy'));
   expect(await jobs.run('test', session)).toMatchObject({ status: 'succeeded' });
-}, 180_000);
+});

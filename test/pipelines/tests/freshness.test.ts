@@ -115,4 +115,4 @@ test('over HTTP: part of the tests and of their history, and by itself', async (
     passed: true,
     sources: [{ source: 'shop', status: 'passed', age_hours: 6 }],
   });
-}, 180_000);
+});
