@@ -15,6 +15,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { fileStamp } from '../../data/files.ts';
 import type { ModelFiles } from './files.ts';
 
 /** To be raised where connection.ts describes the same tables otherwise than before. */
@@ -104,13 +105,27 @@ function hashOf(files: ModelFiles, url: URL, schema: string): string | undefined
     .digest('hex');
 }
 
+/** What this process read last, by path, as it was on the disk then: warehouses opened one after another read the same. */
+const recent = new Map<string, { entry: Entry; stamp: string }>();
+const recentMax = 8;
+
 function readEntry(path: string): Entry | undefined {
+  const known = recent.get(path);
+  recent.delete(path);
+  const entry = known && known.stamp === fileStamp(path) ? known.entry : readFile(path);
+  if (!entry) return undefined;
+  touch(path);
+  recent.set(path, { entry, stamp: fileStamp(path) });
+  for (const oldest of [...recent.keys()].slice(0, -recentMax)) recent.delete(oldest);
+  return entry;
+}
+
+function readFile(path: string): Entry | undefined {
   try {
     const entry = deserialize(inflateRawSync(readFileSync(path))) as Entry;
     // Malloy keeps names in an object without a prototype, which a copy has not.
     for (const { modelDef } of entry.values())
       modelDef.contents = Object.assign(Object.create(null) as object, modelDef.contents);
-    touch(path);
     return entry;
   } catch {
     // Not there, or damaged: then it is made anew.

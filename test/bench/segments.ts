@@ -1,9 +1,10 @@
 /**
- * `npx tsx test/bench/segments.ts [contacts]`: 100 segments over 1M contacts (default), with the diff, against SQL written by
- * hand: the same conditions over `mart.contact_facts`, unpivoted, outer-joined with its own copy of the open memberships.
- * Three evaluations: the first, which fills everything; the same again, where nothing changed; and the next day's, with new
- * orders and clicks. Then 20 behaviours more. Targets: under 5 s at 1M contacts where memberships exist; 1.3 times the
- * hand-written SQL at most.
+ * `npx tsx test/bench/segments.ts [contacts]`: segments over 1M contacts (default), 20M e-mail events and 2M orders, with the diff,
+ * against SQL written by hand: the same conditions over `mart.contact_facts`, and over the events for behaviours, unpivoted,
+ * outer-joined with its own copy of the open memberships. 100 field segments: the first evaluation, which fills everything; the same
+ * again, where nothing changed; and the next day's, with new orders and clicks. Then with 20 behaviours more: the first and
+ * again. Last a preview of 20 and of 20. Targets at 1M, where memberships exist: 100 segments under 3 s, the behaviours under
+ * 6 s more; 1.3 times the hand-written SQL at most; previews' median under 200 ms, p99 under 1 s.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +18,8 @@ import { evaluateSegments } from '../../pipelines/segments/evaluate.ts';
 import { previewSegment } from '../../pipelines/segments/preview.ts';
 import { saveSegment } from '../../pipelines/segments/store.ts';
 
-const TARGET_MS = 5_000;
+const TARGET_MS = 3_000;
+const TARGET_BEHAVIOURS_MS = 6_000;
 const TARGET_RATIO = 1.3;
 const contacts = Number(process.argv[2] ?? 1_000_000);
 const countries = ['NZ', 'DE', 'FR', 'US', 'IN', 'BR', 'KE', 'JP'];
@@ -26,7 +28,7 @@ const stages = ['subscriber', 'lead', 'mql', 'sql', 'opportunity', 'customer'];
 interface BenchSegment {
   id: string;
   criteria: Criteria;
-  /** The same by hand, over mart.contact_facts; `today` is the start of the day. */
+  /** The same by hand, over mart.contact_facts and what `handBehaviours` counts; `today` is the start of the day. */
   sql: string;
 }
 
@@ -57,16 +59,18 @@ try {
 
   for (const { id, criteria } of behaviours())
     await saveSegment({ warehouse, engine }, { segment_id: id, title: id, criteria });
-  await timed('with 20 behaviours more, first', () => evaluateSegments(warehouse, engine));
-  await timed('with 20 behaviours more, again', () => evaluateSegments(warehouse, engine));
+  const all = [...segments, ...behaviours()];
+  await round('with 20 behaviours, first', all);
+  const again = await round('with 20 behaviours, nothing changed', all);
   await previews([...segments.slice(0, 20), ...behaviours()]);
 
-  const ratio = Math.max(unchanged.ratio, nextDay.ratio);
   const worst = Math.max(unchanged.ms, nextDay.ms);
+  const ratio = Math.max(unchanged.ratio, nextDay.ratio, again.ratio);
+  const more = again.ms - unchanged.ms;
   console.log(
-    `worst ratio ${ratio.toFixed(2)} (target: at most ${TARGET_RATIO}), worst time ${Math.round(worst)} ms (target: under ${TARGET_MS})`,
+    `100 segments: ${Math.round(worst)} ms at worst (target: under ${TARGET_MS} ms); 20 behaviours: ${Math.round(more)} ms more (target: under ${TARGET_BEHAVIOURS_MS} ms); worst ratio ${ratio.toFixed(2)} (target: at most ${TARGET_RATIO})`,
   );
-  process.exitCode = ratio <= TARGET_RATIO && worst < TARGET_MS ? 0 : 1;
+  process.exitCode = ratio <= TARGET_RATIO && worst < TARGET_MS && more < TARGET_BEHAVIOURS_MS ? 0 : 1;
 } finally {
   await warehouse.close();
   rmSync(folder, { recursive: true, force: true });
@@ -100,10 +104,11 @@ async function round(
 
 async function handEvaluation(tx: Session, segments: readonly BenchSegment[]): Promise<void> {
   const columns = segments.map(({ id, sql }) => `coalesce(${sql}, false) as ${id}`).join(', ');
+  const behavioural = segments.some(({ id }) => id.startsWith('b'));
   await tx.run(`create or replace temp table hand_pairs as
+    with day as (select max(as_of) as as_of, date_trunc('day', max(as_of)) as today from mart.contact_facts)${behavioural ? handBehaviours() : ''}
     select segment_id, contact_id from (
-      unpivot (select contact_id, ${columns} from mart.contact_facts,
-        (select date_trunc('day', max(as_of)) as today from mart.contact_facts) d)
+      unpivot (select contact_id, ${columns} from mart.contact_facts cross join day${behavioural ? ' left join clicks using (contact_id) left join revenue using (contact_id)' : ''})
       on ${segments.map(({ id }) => id).join(', ')} into name segment_id value is_in)
     where is_in`);
   await tx.run(`create or replace temp table hand_moves as
@@ -177,7 +182,7 @@ function fieldSegments(): BenchSegment[] {
   });
 }
 
-function behaviours(): { id: string; criteria: Criteria }[] {
+function behaviours(): BenchSegment[] {
   return Array.from({ length: 20 }, (_, n) => ({
     id: `b${n}`,
     criteria: {
@@ -186,7 +191,31 @@ function behaviours(): { id: string; criteria: Criteria }[] {
       operator: 'at_least',
       value: 1 + n,
     },
+    sql: `coalesce(${n % 2 === 0 ? `clicks_${n}` : `revenue_${n}`}, 0) >= ${1 + n}`,
   }));
+}
+
+/** What the behaviours count, each table read once. */
+function handBehaviours(): string {
+  return `,
+  clicks as (
+    select contact_id, ${windows(0, (n, within) => `count(*) filter (${within('occurred_at')}) as clicks_${n}`)}
+    from core.email_events, day
+    where event_type = 'clicked' and coalesce(agent_class = 'human', true) and not coalesce(contains(lower(url), 'unsubscribe'), false)
+      and occurred_at >= today - interval ${15 * 19} day and occurred_at < as_of and contact_id is not null
+    group by contact_id),
+  revenue as (
+    select contact_id, ${windows(1, (n, within) => `sum(amount) filter (${within('ordered_at')}) as revenue_${n}`)}
+    from core.orders, day
+    where status = 'completed' and ordered_at >= today - interval ${15 * 20} day and ordered_at < as_of and contact_id is not null
+    group by contact_id)`;
+}
+
+function windows(first: number, column: (n: number, within: (time: string) => string) => string): string {
+  return Array.from({ length: 10 }, (_, i) => {
+    const n = first + 2 * i;
+    return column(n, (time) => `${time} >= today - interval ${15 * (n + 1)} day`);
+  }).join(', ');
 }
 
 async function generate(tx: Session): Promise<void> {
@@ -196,12 +225,12 @@ async function generate(tx: Session): Promise<void> {
       ${list(countries)}[1 + (hash(i + 1) % 8)::int], 'City ' || (hash(i + 2) % 90), timestamp '2023-11-01' + to_hours((hash(i + 3) % 26000)::int), 'bench', timestamp '2026-11-01'
     from range(${contacts}) r(i)`);
   await orders(tx, contacts * 2, '2024-11-01', 730 * 24, 0);
-  await clicks(tx, contacts * 3, '2026-05-01', 185 * 24, 0);
+  await emails(tx, contacts * 20, '2024-11-01', 730 * 24, 0);
 }
 
 async function newDay(tx: Session): Promise<void> {
   await orders(tx, contacts / 500, '2026-11-02 06:00:00', 24, 1e9);
-  await clicks(tx, contacts / 100, '2026-11-02 06:00:00', 24, 1e9);
+  await emails(tx, contacts / 50, '2026-11-02 06:00:00', 24, 1e9);
 }
 
 async function orders(tx: Session, rows: number, from: string, hours: number, salt: number): Promise<void> {
@@ -210,9 +239,10 @@ async function orders(tx: Session, rows: number, from: string, hours: number, sa
     from (select i, timestamp '${from}' + to_seconds(i * ${hours * 3600} // ${rows}) as happened_at from range(${rows}) r(i))`);
 }
 
-async function clicks(tx: Session, rows: number, from: string, hours: number, salt: number): Promise<void> {
+/** Of twenty events one is a click and five are opens. */
+async function emails(tx: Session, rows: number, from: string, hours: number, salt: number): Promise<void> {
   await tx.run(`insert into core.email_events (event_id, event_type, contact_id, campaign_id, message_id, url, agent_class, occurred_at, source, recorded_at)
-    select 'e' || (i + ${salt}), if(i % 3 = 0, 'clicked', 'sent'), format('C{:07d}', (hash(i + ${salt + 21}) % ${contacts})::bigint), 'c' || i % 100, 'm', 'https://example.com/', 'human', happened_at, 'bench', happened_at
+    select 'e' || (i + ${salt}), case when i % 20 = 0 then 'clicked' when i % 20 < 6 then 'opened' when i % 20 < 13 then 'delivered' else 'sent' end, format('C{:07d}', (hash(i + ${salt + 21}) % ${contacts})::bigint), 'c' || i % 100, 'm', 'https://example.com/', 'human', happened_at, 'bench', happened_at
     from (select i, timestamp '${from}' + to_seconds(i * ${hours * 3600} // ${rows}) as happened_at from range(${rows}) r(i))`);
 }
 

@@ -89,20 +89,20 @@ test('load and query without a server, then through one: the same answers', asyn
   expect(statSync(owner).mode & 0o777).toBe(0o600);
   expect(JSON.parse(readFileSync(owner, 'utf8'))).toMatchObject({ url });
 
-  const served = await runCli([...at, 'query', query, '--json', '--as-of', '2026-11-01']);
+  const served = await callCli([...at, 'query', query, '--json', '--as-of', '2026-11-01']);
   expect(served).toEqual(alone);
-  expect((await runCli([...at, 'query', query, '--as-of', '2026-11-01'])).stdout).toMatch(
+  expect((await callCli([...at, 'query', query, '--as-of', '2026-11-01'])).stdout).toMatch(
     /deal_count +won_amount\n +2 +10005534\.00\n/,
   );
-  const second = await runCli([...at, 'serve', '--port', '0']);
+  const second = await callCli([...at, 'serve', '--port', '0']);
   expect(second.stdout).toContain(url);
 
   // With a token made through the server, a command still gets in: by the owner's own token, which is this user's to read.
-  expect((await runCli([...at, 'tokens', 'create', '--name', 'root', '--role', 'admin'])).stdout).toMatch(
+  expect((await callCli([...at, 'tokens', 'create', '--name', 'root', '--role', 'admin'])).stdout).toMatch(
     /^mallard_/,
   );
   expect((await fetch(`${url}/v1/fields`)).status).toBe(401);
-  expect((await runCli([...at, 'tokens', 'list', '--json'])).code).toBe(0);
+  expect((await callCli([...at, 'tokens', 'list', '--json'])).code).toBe(0);
   expect(await runCli([...at, 'tokens', 'list'], { MALLARD_TOKEN: 'wrong' })).toMatchObject({
     code: 1,
     stdout: '',

@@ -18,7 +18,7 @@ import { packageRoot } from '../../data/package-root.ts';
 import { WarehouseConnection } from '../../models/engine/connection.ts';
 import { tempFolder } from '../support.ts';
 import { callCli } from './in-process.ts';
-import { runCli, runCliOf, startCli } from './run.ts';
+import { runCliOf, startCli } from './run.ts';
 
 const files = [
   ...['account.yaml', 'malloy-config.json', '.gitignore', 'README.md'],
@@ -247,10 +247,16 @@ function block(text: string, language: string): string {
   return found;
 }
 
-function runShell(command: string, cwd: string) {
+async function runShell(command: string, cwd: string) {
   const [npx, name, ...rest] = splitShell(command);
   expect([npx, name]).toEqual(['npx', 'mallard']);
-  return runCli(rest, {}, cwd);
+  const before = process.cwd();
+  process.chdir(cwd);
+  try {
+    return await callCli(rest);
+  } finally {
+    process.chdir(before);
+  }
 }
 
 /** Words, with single quotes. */

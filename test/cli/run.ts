@@ -20,10 +20,10 @@ export interface RunningCli {
 export function startCli(
   args: readonly string[],
   env: Record<string, string> = {},
-  { cwd = packageRoot, root = packageRoot }: { cwd?: string; root?: string } = {},
+  root: string = packageRoot,
 ): RunningCli {
   const child = spawn(process.execPath, [join(root, 'dist', 'launch.cjs'), ...args], {
-    cwd,
+    cwd: packageRoot,
     env: { ...process.env, NODE_OPTIONS: '', MALLARD_LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -49,15 +49,11 @@ export function startCli(
   };
 }
 
-export function runCli(
-  args: readonly string[],
-  env: Record<string, string> = {},
-  cwd: string = packageRoot,
-): Promise<CliResult> {
-  return startCli(args, env, { cwd }).ended;
+export function runCli(args: readonly string[], env: Record<string, string> = {}): Promise<CliResult> {
+  return startCli(args, env).ended;
 }
 
 /** The same of a copy of the package. */
 export function runCliOf(root: string, args: readonly string[]): Promise<CliResult> {
-  return startCli(args, {}, { root }).ended;
+  return startCli(args, {}, root).ended;
 }

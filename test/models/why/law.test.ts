@@ -14,7 +14,7 @@ import { day, stories, toldBy, type Story } from '../as-of/story.ts';
 import { tell, type StoryClock } from '../as-of/tell.ts';
 import { writeModels } from './support.ts';
 
-const runs = Number(process.env['MALLARD_PROPERTY_RUNS'] ?? 3);
+const runs = Number(process.env['MALLARD_PROPERTY_RUNS'] ?? 2);
 const folder = mkdtempSync(join(tmpdir(), 'mallard-why-law-'));
 const metrics = ['close_rate', 'sold_amount', 'pipeline_amount', 'people_count', 'shop_revenue', 'buyers'];
 

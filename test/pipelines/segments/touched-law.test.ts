@@ -17,7 +17,7 @@ import { day, stories, type Story } from '../../models/as-of/story.ts';
 import { forgetEverything, tellOne } from '../../models/as-of/tell.ts';
 import { movableClock } from './fixture.ts';
 
-const runs = Number(process.env['MALLARD_PROPERTY_RUNS'] ?? 3);
+const runs = Number(process.env['MALLARD_PROPERTY_RUNS'] ?? 2);
 const folder = mkdtempSync(join(tmpdir(), 'mallard-touched-'));
 const clock = movableClock();
 let warehouse: Warehouse;
