@@ -14,6 +14,13 @@ test('the ids of one person stand where the compiled SQL leaves room for them', 
   );
 });
 
+test('tables are replaced by the rows of who was touched', () => {
+  const mark = `where 'who was touched' = 'who was touched'`;
+  expect(overTouched(`(from versions.orders ${mark}) o, (from versions.deals ${mark}) d`)).toBe(
+    '(from versions.orders where contact_id in (select contact_id from temp.touched_members)) o, (from temp.touched_deals) d',
+  );
+});
+
 test('property: no value from outside is taken for what stands in for ids or tables', () => {
   const [, placeholder = ''] =
     /contact_id in \((.*?)\)/.exec(onePersonWorld.rewrite(`duckdb.table('versions.orders')`)) ?? [];
@@ -23,7 +30,7 @@ test('property: no value from outside is taken for what stands in for ids or tab
     `'members'`,
     '||',
     `'of one person'`,
-    `from versions.deals where 'who' = 'who was touched'`,
+    `from versions.deals where 'who was touched' = 'who was touched'`,
     "'",
     "''",
     'x',
