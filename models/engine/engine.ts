@@ -155,7 +155,10 @@ export class ModelEngine {
       );
     });
     // Variants hold the types of the built tables' columns; those of the same definitions have the same.
-    if (this.#builtFrom !== definitions) this.#variants.clear();
+    if (this.#builtFrom !== definitions) {
+      this.#variants.clear();
+      this.#forgetCompiled();
+    }
     this.#builtFrom = definitions;
     const { broken } = definitions.scoreRules;
     return results.map((result) =>

@@ -40,10 +40,10 @@ export async function findPerson(
 }
 
 /**
- * Stands for the ids in compiled SQL. No value from outside can be it: in SQL its quotes would be doubled. The same in every
- * process, so that the compiled world is kept between them.
+ * Stands for the ids in compiled SQL. No text from outside can be it: a value's single quotes would be doubled, a name's double
+ * ones. The same in every process, so that the compiled world is kept between them.
  */
-const members = `'members'||'of one person'`;
+const members = `'members'||'of one "person"'`;
 const addresses = `select email_key from versions.contacts where contact_id in (${members})
   union select lower(trim(value)) from versions.contact_changes where field = 'email' and contact_id in (${members})`;
 const deals = `select deal_id from versions.deals where contact_id in (${members})

@@ -32,11 +32,12 @@ const keptMarts = [
 ];
 
 /**
- * Marks a table that `overTouched` puts another in place of. No value from outside can be it: in SQL its quotes would be doubled.
+ * Marks a table that `overTouched` puts another in place of. No text from outside can be it: a value's single quotes would be
+ * doubled, a name's double ones.
  * The same in every process, so that the compiled world is kept between them. True: a table that nothing is put in place of is read
  * whole.
  */
-const mark = `where 'who was touched' = 'who was touched'`;
+const mark = `where 'who "was" touched' = 'who "was" touched'`;
 const markedTable = new RegExp(`from (versions|mart)\\.(\\w+) ${mark}`, 'g');
 
 function marked(text: string): string {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { literal } from '../../../pipelines/load/sql.ts';
+import { identifier, literal } from '../../../pipelines/load/sql.ts';
 import { aboutContacts, forPerson, onePersonWorld } from '../../../pipelines/scores/one-person.ts';
 import { overTouched } from '../../../pipelines/segments/touched/world.ts';
 
@@ -15,7 +15,7 @@ test('the ids of one person stand where the compiled SQL leaves room for them', 
 });
 
 test('tables are replaced by the rows of who was touched', () => {
-  const mark = `where 'who was touched' = 'who was touched'`;
+  const mark = `where 'who "was" touched' = 'who "was" touched'`;
   expect(overTouched(`(from versions.orders ${mark}) o, (from versions.deals ${mark}) d`)).toBe(
     '(from versions.orders where contact_id in (select contact_id from temp.touched_members)) o, (from temp.touched_deals) d',
   );
@@ -29,8 +29,8 @@ test('property: no value from outside is taken for what stands in for ids or tab
     placeholder.slice(1, -1),
     `'members'`,
     '||',
-    `'of one person'`,
-    `from versions.deals where 'who was touched' = 'who was touched'`,
+    `'of one "person"'`,
+    `from versions.deals where 'who "was" touched' = 'who "was" touched'`,
     "'",
     "''",
     'x',
@@ -38,7 +38,7 @@ test('property: no value from outside is taken for what stands in for ids or tab
   const values = fc.array(fc.constantFrom(...pieces), { maxLength: 6 }).map((parts) => parts.join(''));
   fc.assert(
     fc.property(fc.array(values, { minLength: 1, maxLength: 3 }), (texts) => {
-      const sql = `select 1 where x in (${texts.map(literal).join(', ')})`;
+      const sql = `select 1 where x in (${texts.map(literal).join(', ')}) or ${texts.map(identifier).join(' or ')}`;
       expect(forPerson(sql, person)).toBe(sql);
       expect(overTouched(sql)).toBe(sql);
     }),

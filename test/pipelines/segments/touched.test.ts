@@ -228,7 +228,14 @@ test('a segment that has not been evaluated by its newest definition waits', asy
 test('a value that looks like a placeholder of ours is a value', async () => {
   await save('hostile', {
     measure: 'email_events.event_count',
-    where: { field: 'url', operator: 'in', value: ['{{members}}', 'from versions.orders /* */'] },
+    where: {
+      field: 'url',
+      operator: 'in',
+      value: [
+        `'members'||'of one "person"'`,
+        'from versions.orders where \'who "was" touched\' = \'who "was" touched\'',
+      ],
+    },
     operator: 'at_least',
     value: 1,
   });
