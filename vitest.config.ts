@@ -8,7 +8,7 @@ export default defineConfig({
     // DuckDB keeps native threads: forks end cleanly where worker threads may hang on a running query.
     pool: 'forks',
     maxWorkers: 2,
-    // A process for each file would load Malloy and warm it up for each: a quarter of the suite's time.
+    // A process for each file would load the packages and warm up Malloy for each.
     isolate: false,
     // Far beyond what any takes: some machines that run this are three times slower than others.
     testTimeout: 180_000,

@@ -15,7 +15,6 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import { fileStamp } from '../../data/files.ts';
 import type { ModelFiles } from './files.ts';
 
 /** To be raised where connection.ts describes the same tables otherwise than before. */
@@ -40,19 +39,14 @@ type Entry = Map<string, CachedModel>;
  * together: imports share their parts, and JSON would repeat them (index.malloy: 87 MB instead of 2.5).
  */
 export class CompiledCache extends CacheManager {
-  readonly #folder: string | undefined;
+  readonly #folder: string;
   /** Hashes of the files that are on the disk, in whatever entry. */
   readonly #kept = new Set<string>();
 
-  /** @param folder where entries are kept; undefined: in memory alone */
-  constructor(folder: string | undefined) {
+  /** @param folder where entries are kept */
+  constructor(folder: string) {
     super(new InMemoryModelCache());
     this.#folder = folder;
-  }
-
-  /** Whether anything is kept for other processes. */
-  get isOnDisk(): boolean {
-    return this.#folder !== undefined;
   }
 
   /**
@@ -61,8 +55,8 @@ export class CompiledCache extends CacheManager {
    */
   async restore(files: ModelFiles, url: URL, schema: string): Promise<boolean> {
     if (await this.#find(files, url)) return true;
-    const hash = this.#folder && hashOf(files, url, schema);
-    const entry = this.#folder && hash && readEntry(join(this.#folder, `${hash}.bin`));
+    const hash = hashOf(files, url, schema);
+    const entry = hash && readEntry(join(this.#folder, `${hash}.bin`));
     if (!entry) return false;
     for (const [each, compiled] of entry) {
       await this.setCachedModelDef(each, compiled);
@@ -77,8 +71,8 @@ export class CompiledCache extends CacheManager {
    * @param schemaNow asked for once it was: where it is another, what was compiled may be of either
    */
   async keep(files: ModelFiles, url: URL, schema: string, schemaNow: () => Promise<string>): Promise<void> {
-    const hash = this.#folder && hashOf(files, url, schema);
-    if (!this.#folder || !hash || this.#kept.has(hash) || (await schemaNow()) !== schema) return;
+    const hash = hashOf(files, url, schema);
+    if (!hash || this.#kept.has(hash) || (await schemaNow()) !== schema) return;
     const entry: Entry = new Map();
     for (const each of [url, ...files.allImportsOf(url)]) {
       const itsHash = hashOf(files, each, schema);
@@ -105,27 +99,13 @@ function hashOf(files: ModelFiles, url: URL, schema: string): string | undefined
     .digest('hex');
 }
 
-/** What this process read last, by path, as it was on the disk then: warehouses opened one after another read the same. */
-const recent = new Map<string, { entry: Entry; stamp: string }>();
-const recentMax = 8;
-
 function readEntry(path: string): Entry | undefined {
-  const known = recent.get(path);
-  recent.delete(path);
-  const entry = known && known.stamp === fileStamp(path) ? known.entry : readFile(path);
-  if (!entry) return undefined;
-  touch(path);
-  recent.set(path, { entry, stamp: fileStamp(path) });
-  for (const oldest of [...recent.keys()].slice(0, -recentMax)) recent.delete(oldest);
-  return entry;
-}
-
-function readFile(path: string): Entry | undefined {
   try {
     const entry = deserialize(inflateRawSync(readFileSync(path))) as Entry;
     // Malloy keeps names in an object without a prototype, which a copy has not.
     for (const { modelDef } of entry.values())
       modelDef.contents = Object.assign(Object.create(null) as object, modelDef.contents);
+    touch(path);
     return entry;
   } catch {
     // Not there, or damaged: then it is made anew.

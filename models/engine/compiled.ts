@@ -119,8 +119,7 @@ async function prepare(
     recorded !== undefined,
   );
   const runtime = new Runtime({ urlReader: files, connection, cacheManager: cache });
-  // What stays in memory goes by the texts alone.
-  const schema = cache.isOnDisk ? await connection.schemaDigest() : '';
+  const schema = await connection.schemaDigest();
   const compileFile = fileCompiler(runtime, files, cache, connection, schema);
   return { runtime, files, ours, compileFile, userFiles: recorded && recordedFiles.map(([url]) => url) };
 }

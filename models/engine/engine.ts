@@ -86,9 +86,8 @@ export class ModelEngine {
   readonly #warehouse: Warehouse;
   readonly #state: StateMemo;
   #liveAccount: LiveAccount;
-  #cache: CompiledCache;
-  /** Of worlds. In memory a file is known by its URL, and a world's text of it is another. */
-  #worldCache: CompiledCache;
+  /** By what rewrites the texts: in memory a file is known by its URL, and where that is rewritten, it is another. */
+  readonly #caches = new Map<World['rewrite'] | undefined, CompiledCache>();
   #definitions: Promise<Definitions> | undefined;
   #variants = new Map<string, Promise<CompiledModels>>();
   /** What the newest build was compiled from. */
@@ -98,8 +97,6 @@ export class ModelEngine {
     this.#warehouse = warehouse;
     this.#state = new StateMemo(warehouse);
     this.#liveAccount = new LiveAccount(warehouse.project);
-    this.#cache = new CompiledCache(warehouse.project.compiledModels);
-    this.#worldCache = new CompiledCache(warehouse.project.compiledModels);
   }
 
   /**
@@ -157,7 +154,7 @@ export class ModelEngine {
     // Variants hold the types of the built tables' columns; those of the same definitions have the same.
     if (this.#builtFrom !== definitions) {
       this.#variants.clear();
-      this.#forgetCompiled();
+      this.#caches.clear();
     }
     this.#builtFrom = definitions;
     const { broken } = definitions.scoreRules;
@@ -212,7 +209,7 @@ export class ModelEngine {
           instead: scoreRules.instead,
           rewrite: world.rewrite,
         },
-        this.#worldCache,
+        this.#cacheOf(world.rewrite),
         definitionFile(mart),
       );
       const query = definition.loadQuery(selectMart(mart, columns));
@@ -324,7 +321,7 @@ export class ModelEngine {
   /** Forgets everything compiled. Edited files, new tables and the account's edits are noticed without; a changed column is not. */
   invalidate(): void {
     this.#liveAccount = new LiveAccount(this.#warehouse.project);
-    this.#forgetCompiled();
+    this.#caches.clear();
     this.#definitions = undefined;
     this.#variants.clear();
   }
@@ -367,7 +364,7 @@ export class ModelEngine {
       if (known?.fingerprint === fingerprint && !known.models.isStale() && !known.scoreRules.isStale())
         return known;
       // The cache goes by the texts of files, and would hand out the columns of before.
-      if (known && known.fingerprint !== fingerprint) this.#forgetCompiled();
+      if (known && known.fingerprint !== fingerprint) this.#caches.clear();
       this.#variants.clear();
       this.#definitions = this.#define(fingerprint);
       return this.#definitions;
@@ -443,7 +440,7 @@ export class ModelEngine {
             new WarehouseConnection((work) => work(session)),
             this.#warehouse.project,
             { built: new Map(), instead: new Map([...scoreRules.instead, ...standIns]) },
-            this.#cache,
+            this.#cacheOf(undefined),
             definitionFile(mart),
           );
     return definition.loadQuery(selectMart(mart, columns));
@@ -455,13 +452,14 @@ export class ModelEngine {
     { instead, rewrite }: Pick<ModelTexts, 'instead' | 'rewrite'> = {},
   ): Promise<CompiledModels> {
     const texts = { built, instead, rewrite };
-    const cache = rewrite ? this.#worldCache : this.#cache;
+    const cache = this.#cacheOf(rewrite);
     return compileModels(new WarehouseConnection(read), this.#warehouse.project, texts, cache);
   }
 
-  #forgetCompiled(): void {
-    this.#cache = new CompiledCache(this.#warehouse.project.compiledModels);
-    this.#worldCache = new CompiledCache(this.#warehouse.project.compiledModels);
+  #cacheOf(rewrite: World['rewrite'] | undefined): CompiledCache {
+    const cache = this.#caches.get(rewrite) ?? new CompiledCache(this.#warehouse.project.compiledModels);
+    this.#caches.set(rewrite, cache);
+    return cache;
   }
 
   get #account(): Account {

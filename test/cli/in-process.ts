@@ -33,9 +33,6 @@ export function commandLine() {
   const dir = tempFolder();
   const project = join(dir, 'project');
   mkdirSync(project);
-  const run = async (...args: string[]) => {
-    const { code, stdout: out, stderr: err } = await callCli([...args, '--project', project]);
-    return { code, out, err };
-  };
+  const run = (...args: string[]) => callCli([...args, '--project', project]);
   return { dir, project, run };
 }

@@ -42,21 +42,21 @@ test('segments performance and migration, as people read them and as JSON', asyn
 
   const all = await run('segments', 'performance', '--from', '2026-10-01');
   expect(all.code).toBe(0);
-  expect(all.out).toMatch(/^segment +contacts +days +opened +clicked +orders\/30 d/m);
+  expect(all.stdout).toMatch(/^segment +contacts +days +opened +clicked +orders\/30 d/m);
   // 12 orders in 100 days of members, 5 in as many of the others.
-  expect(all.out).toMatch(/^germans +10 +100 +– +– +3\.60 ×2\.40 +54\.00 ×3\.60\* +/m);
+  expect(all.stdout).toMatch(/^germans +10 +100 +– +– +3\.60 ×2\.40 +54\.00 ×3\.60\* +/m);
 
   const one = await run('segments', 'performance', 'germans', '--from', '2026-10-01', '--to', '2026-10-11');
-  expect(one.out).toContain(
+  expect(one.stdout).toContain(
     'The germans (germans): members while they were members, 2026-10-01 until 2026-10-11 (UTC)',
   );
-  expect(one.out).toMatch(/^everybody else +10 +100$/m);
-  expect(one.out).toMatch(/^Orders per 30 days +3\.60 +1\.50 +×2\.40 \(0\.73–7\.86\)$/m);
-  expect(one.err).toContain('It has one condition');
+  expect(one.stdout).toMatch(/^everybody else +10 +100$/m);
+  expect(one.stdout).toMatch(/^Orders per 30 days +3\.60 +1\.50 +×2\.40 \(0\.73–7\.86\)$/m);
+  expect(one.stderr).toContain('It has one condition');
   const buyers = await run('segments', 'performance', 'german_buyers', '--from', '2026-10-01');
-  expect(buyers.out).toMatch(/^just missed +9 +90$/m);
+  expect(buyers.stdout).toMatch(/^just missed +9 +90$/m);
   const json = JSON.parse(
-    (await run('segments', 'performance', 'germans', '--from', '2026-10-01', '--json')).out,
+    (await run('segments', 'performance', 'germans', '--from', '2026-10-01', '--json')).stdout,
   ) as { segments: { figures: { name: string; members: object }[] }[] };
   expect(json.segments[0]?.figures.find(({ name }) => name === 'revenue_per_30_days')?.members).toEqual({
     value: 54,
@@ -73,10 +73,10 @@ test('segments performance and migration, as people read them and as JSON', asyn
     '--segments',
     'german_buyers,germans',
   );
-  expect(matrix.out).toMatch(/^segment +german_buyers +germans +in none of them +contacts$/m);
-  expect(matrix.out).toMatch(/^germans +6 \(60 %\) +10 \(100 %\) +10$/m);
-  expect(matrix.out).toMatch(/^contacts +6 +10 +10 +20$/m);
-  expect(matrix.err).toContain('overlap');
+  expect(matrix.stdout).toMatch(/^segment +german_buyers +germans +in none of them +contacts$/m);
+  expect(matrix.stdout).toMatch(/^germans +6 \(60 %\) +10 \(100 %\) +10$/m);
+  expect(matrix.stdout).toMatch(/^contacts +6 +10 +10 +20$/m);
+  expect(matrix.stderr).toContain('overlap');
   expect((await run('segments', 'migration')).code).toBe(2);
-  expect((await run('segments', 'performance', '--help')).out).toContain('Example:');
+  expect((await run('segments', 'performance', '--help')).stdout).toContain('Example:');
 }, 240_000);

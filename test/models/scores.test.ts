@@ -144,7 +144,7 @@ test('whatever the rules and the events: each rule is its decayed facts, cut, an
         }
       },
     ),
-    { numRuns: 3, seed: 20261125, endOnFailure: true },
+    { numRuns: 6, seed: 20261125, endOnFailure: true },
   );
   await clear();
 });

@@ -327,7 +327,7 @@ describe('laws', () => {
         for (const { reason, contacts: count } of plan.by_reason)
           expect(rows.filter((row) => row.reason === reason)).toHaveLength(count);
       }),
-      { numRuns: 8 },
+      { numRuns: 15 },
     );
   });
 });

@@ -112,7 +112,7 @@ test('property: whatever is merged, the same facts make nobody enter or leave; a
         await warehouse.close();
       },
     ),
-    { numRuns: 4 },
+    { numRuns: 8 },
   );
 });
 

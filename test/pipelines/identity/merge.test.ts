@@ -216,7 +216,7 @@ test('no order of merges changes the result', async () => {
         await warehouse.close();
       },
     ),
-    { numRuns: 8 },
+    { numRuns: 15 },
   );
 });
 
@@ -250,6 +250,6 @@ test('merge then unmerge leaves every table as it was, and at any past time the 
       expect(await everyTable(warehouse, decisionTables)).toEqual(start);
       await warehouse.close();
     }),
-    { numRuns: 8 },
+    { numRuns: 15 },
   );
 });

@@ -89,7 +89,7 @@ test('whatever the rules, then and now, the differences add up', async () => {
         }
       },
     ),
-    { numRuns: 3, seed: 20261125, endOnFailure: true },
+    { numRuns: 6, seed: 20261125, endOnFailure: true },
   );
 });
 

@@ -349,7 +349,7 @@ test('law: the list as of T is the replay of what was added and removed until T,
     builtHoursAgo: fc.option(fc.constantFrom(0, 0, 0, 50)),
     merged: fc.option(fc.tuple(fc.constantFrom(...ids), fc.constantFrom(...ids)), { freq: 8 }),
   });
-  const runs = fc.sample(fc.array(step, { minLength: 15, maxLength: 15 }), { numRuns: 4, seed: 3 });
+  const runs = fc.sample(fc.array(step, { minLength: 15, maxLength: 15 }), { numRuns: 8, seed: 3 });
   const fixture = await withContacts(...people(...ids));
   const { change, clock, warehouse } = fixture;
   for (const [run, steps] of runs.entries()) {

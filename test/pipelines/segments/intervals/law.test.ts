@@ -9,7 +9,7 @@ import { withIntervals } from '../../../../pipelines/segments/intervals/run.ts';
 import { openFixture, type SegmentFixture } from '../fixture.ts';
 import { end, history, start, timeIn, write, type History } from './history.ts';
 
-const runs = Number(process.env['MALLARD_PROPERTY_RUNS'] ?? 1);
+const runs = Number(process.env['MALLARD_PROPERTY_RUNS'] ?? 2);
 // Not the start of a day: what the span begins with is not what the day begins with.
 const span = { from: new Date(start + 5.4 * 86_400_000), until: new Date(end + 20 * 86_400_000) };
 
