@@ -40,7 +40,7 @@ test('consent grant, withdraw and show; without a purpose it says what to do', a
     ),
   ).toMatchObject({
     code: 0,
-    stdout: expect.stringContaining('Marketing mail does not go stdout: consent_withdrawn.'),
+    stdout: expect.stringContaining('Marketing mail does not go out: consent_withdrawn.'),
   });
   const shown = await run('consent', 'show', 'ann@example.com');
   expect(shown.stdout).toMatch(/email +marketing +granted/);
