@@ -5,7 +5,7 @@ import type { Session } from '../../data/owner/session.ts';
 import { literal } from '../load/sql.ts';
 import type { Statement } from './erase-sql.ts';
 import { inList, type Person } from './person.ts';
-import { isTextual, mentionedColumns, personalTables, textSql } from './tables.ts';
+import { isTextual, mentionedColumns, personalTables, textSql, withRows } from './tables.ts';
 
 /** Rows by table and what was done to them. */
 export type ErasureCounts = Record<string, Partial<Record<Statement['effect'], number>>>;
@@ -165,7 +165,7 @@ export async function peopleOf(
 /** The addresses of an erasure that stand somewhere in a text: rare and slow, for who was only ever in a landed file. */
 async function mentionedAddresses(session: Session, erasure: Erasure): Promise<string[]> {
   const found = new Set<string>();
-  for (const table of await personalTables(session)) {
+  for (const table of await withRows(session, await personalTables(session))) {
     if (table.rule.erase === 'none') continue;
     for (const column of mentionedColumns(table).filter((each) => isTextual(each))) {
       const rows = await session.rows<{ email: string }>(

@@ -9,7 +9,7 @@ import { contactKey, findErasure, type Erasure } from './erasures.ts';
 import { personalFiles, recordsIn, type PersonalFile } from './files.ts';
 import { anyOf } from './matching.ts';
 import { resolvePerson, type Person } from './person.ts';
-import { mentioningSql, ownRowsSql, personalTables, type PersonalTable } from './tables.ts';
+import { mentioningSql, ownRowsSql, personalTables, withRows, type PersonalTable } from './tables.ts';
 
 export type RightsContext = Pick<Mallard, 'project' | 'warehouse' | 'clock' | 'account'>;
 
@@ -34,7 +34,7 @@ export async function exportPerson(context: RightsContext, reference: string): P
     const person = await resolvePerson(session, reference);
     const tables = await personalTables(session);
     const found: PersonalExport['tables'] = {};
-    for (const table of tables) {
+    for (const table of await withRows(session, tables)) {
       const rows = await session.rows(`select * from ${table.sql} where ${touchedSql(table, person)}`);
       if (rows.length > 0) found[table.name] = rows;
     }
@@ -64,7 +64,7 @@ export async function countPerson(
   person: Person,
 ): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
-  for (const table of tables) {
+  for (const table of await withRows(session, tables)) {
     const condition = touchedSql(table, person);
     if (condition === 'false') continue;
     const row = await session.one<{ rows: number }>(

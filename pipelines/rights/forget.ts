@@ -17,7 +17,7 @@ import { eraseFiles, personalFiles, type PersonalFile } from './files.ts';
 import { finishUnsent } from './finish-unsent.ts';
 import { describe, resolvePerson, type Person } from './person.ts';
 import type { RightsLane } from './registry.ts';
-import { personalTables, type PersonalTable } from './tables.ts';
+import { personalTables, withRows, type PersonalTable } from './tables.ts';
 
 export interface ForgetRequest {
   /** A contact id or an address. */
@@ -197,7 +197,7 @@ async function residue({ warehouse }: RightsContext, person: Person): Promise<Re
   await Promise.all([warehouse.build, warehouse.loads].map((lane) => lane.exclusive(async () => undefined)));
   return warehouse.read(async (session) => {
     const left: Residue[] = [];
-    for (const table of await personalTables(session)) {
+    for (const table of await withRows(session, await personalTables(session))) {
       const { own, mentions } = residueSql(table, person);
       const has = async (condition: string) =>
         condition !== 'false' &&

@@ -58,6 +58,17 @@ export async function personalTables(session: Session): Promise<PersonalTable[]>
   });
 }
 
+/** Those with any row. Most tables of a small project have none, and to search one costs far more than to ask. */
+export async function withRows(session: Session, tables: readonly PersonalTable[]): Promise<PersonalTable[]> {
+  const rows = await session.rows<{ position: number }>(
+    tables
+      .map(({ sql }, position) => `(select ${position} as position from ${sql} limit 1)`)
+      .join(' union all '),
+  );
+  const positions = new Set(rows.map(({ position }) => position));
+  return tables.filter((_, position) => positions.has(position));
+}
+
 /** Whether a column may hold text. */
 export function isTextual({ type }: Pick<Column, 'type'>): boolean {
   return /^(VARCHAR|JSON|BLOB)|VARCHAR|JSON|UNION/.test(type);
