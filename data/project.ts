@@ -55,6 +55,10 @@ export class Project {
   get publishedGivens(): string {
     return join(this.published, 'givens.json');
   }
+  /** Our models in one file, for other tools. To Mallard it is models/index.malloy, whatever stands in it. */
+  get publishedModels(): string {
+    return join(this.published, 'mallard.malloy');
+  }
   /** Compiled models, to be read instead of compiled anew; may be deleted at any time. */
   get compiledModels(): string {
     return process.env['MALLARD_COMPILED_MODELS'] || join(this.dir, 'compiled-models');

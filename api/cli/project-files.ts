@@ -1,9 +1,8 @@
-import { isAbsolute, join, posix, relative } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { stringify } from 'yaml';
 import { Value } from 'typebox/value';
 import { AccountSchema } from '../../data/account.ts';
 import type { Project } from '../../data/project.ts';
+import { bundledModels } from '../../models/engine/bundle.ts';
 import { connectionName } from '../../models/engine/connection.ts';
 
 /** A file that `mallard init` makes where there is none. */
@@ -21,14 +20,15 @@ export function projectFiles(project: Project): ProjectFile[] {
     { path: 'malloy-config.json', text: `${JSON.stringify(malloyConfig(), null, 2)}\n` },
     { path: '.gitignore', text: gitignore },
     { path: 'README.md', text: readme },
+    { path: 'published/mallard.malloy', text: bundledModels(project.packageModels) },
     {
       path: 'models/my_contact_facts.malloy',
-      text: exampleModel(importPath(project.models, join(project.packageModels, 'index.malloy'))),
+      text: exampleModel,
       isExample: true,
     },
     {
       path: 'reports/big_spenders.malloy',
-      text: exampleReport(importPath(project.reports, join(project.packageModels, 'index.malloy'))),
+      text: exampleReport,
       isExample: true,
     },
   ];
@@ -54,16 +54,8 @@ export function malloyConfig(): object {
   };
 }
 
-/**
- * The path by which a file of `folder` imports `file`: relative, so that the project may be moved with ours, and as URLs have
- * it, since Malloy resolves it as one. It has no double quote.
- */
-export function importPath(folder: string, file: string): string {
-  const url = pathToFileURL(file);
-  const path = posix.relative(pathToFileURL(folder).pathname, url.pathname);
-  // On another drive there is no relative path.
-  return isAbsolute(relative(folder, file)) ? url.toString() : path;
-}
+// Relative, and in the project: it may be moved, whatever Mallard is installed in.
+const importLine = 'import "../published/mallard.malloy"';
 
 function accountText(): string {
   const defaults = stringify(Value.Default(AccountSchema, {}));
@@ -90,20 +82,19 @@ node_modules/
 
 const readme = `# A Mallard project
 
-- \`models/\` your fields and segments, in Malloy; they import Mallard's by relative path. A source tagged
+- \`models/\` your fields and segments, in Malloy; they import Mallard's, \`published/mallard.malloy\`. A source tagged
   \`#(extends) contact_facts\` adds fields to contacts: segments, campaigns and \`mallard fields\` have them at once.
 - \`reports/\` your reports. \`account.yaml\` what the account has decided.
-- A file of models begins with an import of Mallard's \`index.malloy\` (or \`clock.malloy\`), also where it needs no time: Malloy's tools
-  refuse a file that does not know the givens of \`published/givens.json\`.
+- A file of models begins with \`${importLine}\`, also where it needs none of it: Malloy's tools refuse a file that does
+  not know the givens of \`published/givens.json\`.
 - To open the models in VS Code with Malloy's extension: \`mallard publish\`, then open **this folder** (not one above it).
   \`malloy-config.json\` names the snapshot, \`published/givens.json\` says what it is as of.
 
 An upgrade of Mallard touches nothing here; \`mallard init\` makes what is missing and changes nothing that is there.
 `;
 
-function exampleModel(index: string): string {
-  return `##! experimental.givens
-import "${index}"
+const exampleModel = `##! experimental.givens
+${importLine}
 
 // Your fields of contacts. One source is tagged #(extends) contact_facts: \`mallard fields is_big_spender\` shows what it adds.
 #(doc) Contacts, with fields of our own.
@@ -121,14 +112,12 @@ source: segment_big_spenders is my_contact_facts -> {
   group_by: contact_id
 }
 `;
-}
 
 // It has no cron: it is sent by hand until you give it one.
-function exampleReport(index: string): string {
-  return `##! experimental.givens
+const exampleReport = `##! experimental.givens
 ##(report) name=big_spenders title="Big spenders" description="Who brings most, by country."
 // For AS_OF, which every figure needs.
-import "${index}"
+${importLine}
 import "../models/my_contact_facts.malloy"
 
 # bar_chart
@@ -150,4 +139,3 @@ query: revenue_by_country is my_contact_facts -> {
   limit: 20
 }
 `;
-}

@@ -1,4 +1,5 @@
 import { Runtime, type ModelMaterializer } from '@malloydata/malloy';
+import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { errorMessage } from '../../data/errors.ts';
@@ -113,8 +114,13 @@ async function prepare(
   const recordedFiles = Object.entries(recorded?.project ?? {}).map(
     ([path, text]) => [new URL(path, own), text] as const,
   );
+  const published = publishedModels(ours, recorded?.package['index.malloy']);
   const files = new ModelFiles(
-    new Map([...texts, ...recordedFiles.map(([url, text]) => [url.toString(), text] as const)]),
+    new Map([
+      [pathToFileURL(project.publishedModels).toString(), published] as const,
+      ...texts,
+      ...recordedFiles.map(([url, text]) => [url.toString(), text] as const),
+    ]),
     rewrite,
     recorded !== undefined,
   );
@@ -122,6 +128,16 @@ async function prepare(
   const schema = await connection.schemaDigest();
   const compileFile = fileCompiler(runtime, files, cache, connection, schema);
   return { runtime, files, ours, compileFile, userFiles: recorded && recordedFiles.map(([url]) => url) };
+}
+
+/** What stands in for the published file (bundle.ts), in which each of our sources would be a second one. */
+function publishedModels(ours: URL, recorded: string | undefined): string {
+  const index = new URL('index.malloy', ours);
+  const text = recorded ?? readFileSync(index, 'utf8');
+  return text.replaceAll(
+    /^import '(.*)'/gm,
+    (_, path: string) => `import "${new URL(path, index).toString()}"`,
+  );
 }
 
 /**

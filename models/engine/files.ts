@@ -127,8 +127,15 @@ export class ModelFiles implements URLReader {
   }
 }
 
+const importStatement = /^\s*import\s[^'"]*(['"])(?<path>.+?)\1/gm;
+
+/** The text without what `importsOf` finds in it. */
+export function withoutImports(contents: string): string {
+  return contents.replaceAll(importStatement, '');
+}
+
 function importsIn(contents: string, url: URL): URL[] {
-  const imports = contents.matchAll(/^\s*import\s[^'"]*(['"])(?<path>.+?)\1/gm);
+  const imports = contents.matchAll(importStatement);
   const paths = [...imports].map((match) => match.groups?.['path'] ?? '');
   // Malloy reports what is no URL where it is imported.
   return paths.filter((path) => URL.canParse(path, url.toString())).map((path) => new URL(path, url));

@@ -2,6 +2,7 @@ import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { errorMessage, MallardError } from '../../data/errors.ts';
 import { syncFile } from '../../data/files.ts';
 import type { Session } from '../../data/owner/session.ts';
+import { bundledModels } from '../../models/engine/bundle.ts';
 import { givensOf } from '../../models/engine/givens.ts';
 import type { Mallard } from '../context.ts';
 import { identifier, literal } from '../load/sql.ts';
@@ -60,8 +61,10 @@ async function publishOnce(
   const time = asOf === undefined ? clock.now() : new Date(asOf);
   syncFile(draft);
   writeFileSync(`${project.publishedGivens}.new`, givensText(givensOf({ asOf: time }, account)));
+  writeFileSync(`${project.publishedModels}.new`, bundledModels(project.packageModels));
   renameSync(draft, project.publishedFile);
   renameSync(`${project.publishedGivens}.new`, project.publishedGivens);
+  renameSync(`${project.publishedModels}.new`, project.publishedModels);
   syncFile(project.published);
   return {
     file: project.publishedFile,

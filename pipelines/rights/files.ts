@@ -76,6 +76,8 @@ export async function personalFiles(
   const found: PersonalFile[] = [];
   for (const { kind, path, treatment, why } of folders) {
     for (const file of await filesUnder(path(project))) {
+      // Our models, which are nobody's.
+      if (file === project.publishedModels) continue;
       if (kind === 'published' || (await names(file, session, person)))
         found.push({ kind, file: relative(project.dir, file), treatment, why });
     }

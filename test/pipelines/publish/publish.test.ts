@@ -53,7 +53,11 @@ test('the snapshot has core, its history, marts and memberships, and neither tok
     TODAY: '2026-11-02T00:00:00.000',
     REPORTING_CURRENCY: 'USD',
   });
-  expect(readdirSync(project.published).toSorted()).toEqual(['givens.json', 'mallard.duckdb']);
+  expect(readdirSync(project.published).toSorted()).toEqual([
+    'givens.json',
+    'mallard.duckdb',
+    'mallard.malloy',
+  ]);
 
   const rows = await openSnapshot(project.publishedFile);
   const names = (
@@ -145,7 +149,11 @@ test('it is replaced as a whole, while others write and read; who has the old on
   expect(
     await warehouse.read((s) => s.rows(`select database_name from duckdb_databases() where not internal`)),
   ).toHaveLength(1);
-  expect(readdirSync(project.published).toSorted()).toEqual(['givens.json', 'mallard.duckdb']);
+  expect(readdirSync(project.published).toSorted()).toEqual([
+    'givens.json',
+    'mallard.duckdb',
+    'mallard.malloy',
+  ]);
 });
 
 /** DuckDB's cache of instances goes by the path, and has the old file under it as long as somebody has it open. */
