@@ -1,5 +1,5 @@
 import { version as duckdbVersion } from '@duckdb/node-api';
-import { CacheManager, InMemoryModelCache, type CachedModel } from '@malloydata/malloy';
+import { CacheManager, InMemoryModelCache, type CachedModel, type URLReader } from '@malloydata/malloy';
 import { createHash, randomUUID } from 'node:crypto';
 import {
   mkdirSync,
@@ -26,12 +26,18 @@ const { version: malloyVersion } = createRequire(import.meta.url)('@malloydata/m
   version: string;
 };
 
+/** How many of a file are held in memory: by the texts of what it imports it is another. */
+const variantsMax = 12;
+
 /** Compiled files by URL. */
 type Entry = Map<string, CachedModel>;
 
 /**
  * Malloy's cache of compiled files, kept on disk between processes: compiling all of ours takes 3.5 s of processor time in a
  * cold process, reading them 0.2 s.
+ *
+ * A file goes by its text and the texts of all that it imports, so that compilations of several texts at a time do not displace
+ * each other's: Malloy's own cache has one of each URL, and compiles what it misses once for every path of imports.
  *
  * An entry holds a file with all that it imports, those aside that another entry has. Its name is a hash of what it was made
  * from: the texts with their URLs, the columns of every table, and the versions of Malloy and DuckDB. So nothing is ever out of
@@ -40,6 +46,8 @@ type Entry = Map<string, CachedModel>;
  */
 export class CompiledCache extends CacheManager {
   readonly #folder: string;
+  /** By URL, the newest first. */
+  readonly #compiled = new Map<string, CachedModel[]>();
   /** Hashes of the files that are on the disk, in whatever entry. */
   readonly #kept = new Set<string>();
 
@@ -47,6 +55,26 @@ export class CompiledCache extends CacheManager {
   constructor(folder: string) {
     super(new InMemoryModelCache());
     this.#folder = folder;
+  }
+
+  override async getCachedModelDef(urlReader: URLReader, url: string): Promise<CachedModel | undefined> {
+    for (const compiled of this.#compiled.get(url) ?? [])
+      if (await isOf(urlReader, compiled)) return compiled;
+    return undefined;
+  }
+
+  override setCachedModelDef(url: string, { modelDef, invalidationKeys }: CachedModel): Promise<boolean> {
+    const dependencies = namesIn(modelDef.dependencies);
+    const keys = [url, ...dependencies].map((each) => [each, invalidationKeys[each] ?? null] as const);
+    if (keys.some(([, key]) => key === null)) return Promise.resolve(false);
+    // Of the tree only the names are read, each as often as there are paths to it: ours 2,500 times.
+    modelDef.dependencies = Object.fromEntries(dependencies.map((each) => [each, {}]));
+    const others = (this.#compiled.get(url) ?? []).filter(
+      (other) => !keys.every(([each, key]) => other.invalidationKeys[each] === key),
+    );
+    const compiled = { modelDef, invalidationKeys: Object.fromEntries(keys) };
+    this.#compiled.set(url, [compiled, ...others].slice(0, variantsMax));
+    return Promise.resolve(true);
   }
 
   /**
@@ -87,6 +115,27 @@ export class CompiledCache extends CacheManager {
   #find(files: ModelFiles, url: URL): Promise<CachedModel | undefined> {
     return this.getCachedModelDef(files, url.toString());
   }
+}
+
+async function isOf(urlReader: URLReader, { invalidationKeys }: CachedModel): Promise<boolean> {
+  for (const [url, key] of Object.entries(invalidationKeys)) {
+    const now = await urlReader.getInvalidationKey?.(new URL(url)).catch(() => null);
+    if (now !== key) return false;
+  }
+  return true;
+}
+
+interface Tree {
+  [name: string]: Tree;
+}
+
+function namesIn(tree: Tree, found = new Set<string>()): string[] {
+  for (const [name, below] of Object.entries(tree)) {
+    if (found.has(name)) continue;
+    found.add(name);
+    namesIn(below, found);
+  }
+  return [...found];
 }
 
 /** Undefined where an import is missing, or a text reads files, whose columns nothing here tells. */

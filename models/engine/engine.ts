@@ -86,8 +86,7 @@ export class ModelEngine {
   readonly #warehouse: Warehouse;
   readonly #state: StateMemo;
   #liveAccount: LiveAccount;
-  /** By what rewrites the texts: in memory a file is known by its URL, and where that is rewritten, it is another. */
-  readonly #caches = new Map<World['rewrite'] | undefined, CompiledCache>();
+  #cache: CompiledCache;
   #definitions: Promise<Definitions> | undefined;
   #variants = new Map<string, Promise<CompiledModels>>();
   /** What the newest build was compiled from. */
@@ -97,6 +96,7 @@ export class ModelEngine {
     this.#warehouse = warehouse;
     this.#state = new StateMemo(warehouse);
     this.#liveAccount = new LiveAccount(warehouse.project);
+    this.#cache = this.#emptyCache();
   }
 
   /**
@@ -154,7 +154,7 @@ export class ModelEngine {
     // Variants hold the types of the built tables' columns; those of the same definitions have the same.
     if (this.#builtFrom !== definitions) {
       this.#variants.clear();
-      this.#caches.clear();
+      this.#cache = this.#emptyCache();
     }
     this.#builtFrom = definitions;
     const { broken } = definitions.scoreRules;
@@ -209,7 +209,7 @@ export class ModelEngine {
           instead: scoreRules.instead,
           rewrite: world.rewrite,
         },
-        this.#cacheOf(world.rewrite),
+        this.#cache,
         definitionFile(mart),
       );
       const query = definition.loadQuery(selectMart(mart, columns));
@@ -314,14 +314,14 @@ export class ModelEngine {
       new WarehouseConnection(this.#read),
       this.#warehouse.project,
       { built: new Map(), recorded: texts },
-      new CompiledCache(this.#warehouse.project.compiledModels),
+      this.#cache,
     );
   }
 
   /** Forgets everything compiled. Edited files, new tables and the account's edits are noticed without; a changed column is not. */
   invalidate(): void {
     this.#liveAccount = new LiveAccount(this.#warehouse.project);
-    this.#caches.clear();
+    this.#cache = this.#emptyCache();
     this.#definitions = undefined;
     this.#variants.clear();
   }
@@ -363,8 +363,7 @@ export class ModelEngine {
       if (this.#definitions !== current) continue;
       if (known?.fingerprint === fingerprint && !known.models.isStale() && !known.scoreRules.isStale())
         return known;
-      // The cache goes by the texts of files, and would hand out the columns of before.
-      if (known && known.fingerprint !== fingerprint) this.#caches.clear();
+      if (known && known.fingerprint !== fingerprint) this.#cache = this.#emptyCache();
       this.#variants.clear();
       this.#definitions = this.#define(fingerprint);
       return this.#definitions;
@@ -440,7 +439,7 @@ export class ModelEngine {
             new WarehouseConnection((work) => work(session)),
             this.#warehouse.project,
             { built: new Map(), instead: new Map([...scoreRules.instead, ...standIns]) },
-            this.#cacheOf(undefined),
+            this.#cache,
             definitionFile(mart),
           );
     return definition.loadQuery(selectMart(mart, columns));
@@ -452,14 +451,12 @@ export class ModelEngine {
     { instead, rewrite }: Pick<ModelTexts, 'instead' | 'rewrite'> = {},
   ): Promise<CompiledModels> {
     const texts = { built, instead, rewrite };
-    const cache = this.#cacheOf(rewrite);
-    return compileModels(new WarehouseConnection(read), this.#warehouse.project, texts, cache);
+    return compileModels(new WarehouseConnection(read), this.#warehouse.project, texts, this.#cache);
   }
 
-  #cacheOf(rewrite: World['rewrite'] | undefined): CompiledCache {
-    const cache = this.#caches.get(rewrite) ?? new CompiledCache(this.#warehouse.project.compiledModels);
-    this.#caches.set(rewrite, cache);
-    return cache;
+  /** It goes by the texts of files, and would hand out columns of before. */
+  #emptyCache(): CompiledCache {
+    return new CompiledCache(this.#warehouse.project.compiledModels);
   }
 
   get #account(): Account {

@@ -2,10 +2,13 @@ import { cpSync, mkdtempSync, readdirSync, rmSync, truncateSync, utimesSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { MalloyTranslator } from '@malloydata/malloy';
+import { MalloyTranslator, Runtime } from '@malloydata/malloy';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { Project } from '../../data/project.ts';
 import { Warehouse } from '../../data/owner/warehouse.ts';
+import { CompiledCache } from '../../models/engine/compiled-cache.ts';
+import { WarehouseConnection } from '../../models/engine/connection.ts';
+import { ModelFiles } from '../../models/engine/files.ts';
 import { ModelEngine } from '../../models/engine/engine.ts';
 import { asOf } from './fixture.ts';
 import { openTestWarehouse, tempFolder, testClock } from '../support.ts';
@@ -111,6 +114,40 @@ test('a column of another type is seen by the same engine, and nothing of before
   writeFileSync(join(project.models, 'other.malloy'), `source: other is duckdb.table('core.owners')`);
   expect(await type(engine)).toEqual(['string']);
   expect(await type(new ModelEngine(warehouse))).toEqual(['string']);
+});
+
+test('a file is kept with every text of what it imports, at the same time', async () => {
+  const { warehouse } = await openTestWarehouse();
+  const cache = new CompiledCache(folder);
+  const connection = new WarehouseConnection((work) => warehouse.read(work));
+  const [top, left, right, base] = ['top', 'left', 'right', 'base'].map(
+    (name) => new URL(`file:///models/${name}.malloy`),
+  ) as [URL, URL, URL, URL];
+  const filesWith = (name: string) =>
+    new ModelFiles(
+      new Map([
+        [
+          top.href,
+          `import 'left.malloy'\nimport 'right.malloy'\nsource: both is one extend { join_cross: two }`,
+        ],
+        [left.href, `import 'base.malloy'\nsource: one is base extend {}`],
+        [right.href, `import 'base.malloy'\nsource: two is base extend {}`],
+        [base.href, `source: base is duckdb.table('core.owners') extend { where: name = '${name}' }`],
+      ]),
+    );
+  const first = filesWith('first');
+  const second = filesWith('second');
+  for (const files of [first, second])
+    await new Runtime({ urlReader: files, connection, cacheManager: cache }).getModel(top);
+  for (const [files, name] of [
+    [first, 'first'],
+    [second, 'second'],
+  ] as const) {
+    const { modelDef } = (await cache.getCachedModelDef(files, top.href)) ?? {};
+    expect(JSON.stringify(modelDef?.contents)).toContain(`"${name}"`);
+    expect(modelDef?.dependencies).toEqual({ [left.href]: {}, [base.href]: {}, [right.href]: {} });
+  }
+  expect(await cache.getCachedModelDef(filesWith('third'), top.href)).toBeUndefined();
 });
 
 test('a damaged file is as good as none, and replaced', async () => {
