@@ -380,7 +380,8 @@ test('law: the list as of T is the replay of what was added and removed until T,
       states.map((state) => state.at).toSorted((a, b) => a - b),
     );
     const person = await readCanonicals(warehouse);
-    for (const time of new Set(states.flatMap((state) => [state.at - 1000, state.at, state.at + 1000]))) {
+    // Just before each change, at it, and after the last.
+    for (const time of new Set([...states.flatMap((state) => [state.at - 1000, state.at]), at + 1000])) {
       const then = states.findLast((state) => state.at <= time)?.list ?? new Set<string>();
       const expected = [...new Set([...then].map((contact) => person.get(contact) ?? contact))];
       expect(await listed(fixture, id, new Date(time).toISOString())).toEqual(
