@@ -217,12 +217,15 @@ export class Warehouse {
         columns,
         close: () => void end(),
         [Symbol.asyncIterator]: async function* () {
+          const fetch = () => interruptible(connection, options, () => end.guard(() => result.fetchChunk()));
           try {
+            let next = fetch();
             for (;;) {
-              const chunk = await interruptible(connection, options, () =>
-                end.guard(() => result.fetchChunk()),
-              );
+              const chunk = await next;
               if (!chunk || chunk.rowCount === 0) return;
+              // While the consumer works on this one; whether it fails is asked when it is needed.
+              next = fetch();
+              next.catch(() => undefined);
               yield chunk;
             }
           } finally {
