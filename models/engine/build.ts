@@ -1,4 +1,5 @@
 import { toTimestamp, type Clock } from '../../data/clock.ts';
+import { errorMessage, MallardError } from '../../data/errors.ts';
 import { inTransaction, type Session } from '../../data/owner/session.ts';
 import type { BuildResult } from './types.ts';
 
@@ -31,8 +32,10 @@ export async function buildMarts(
     const made = await inTransaction(session, () => makeAside(session, clock, names, sqlOf, asOf));
     return await inTransaction(session, async () => {
       await also();
+      const columns = await columnsAside(session);
       const results: BuildResult[] = [];
-      for (const mart of made) results.push(await replace(session, mart, asOf));
+      for (const mart of made)
+        results.push(await replace(session, mart, columns.get(`build_${mart.mart}`) ?? [], asOf));
       return results;
     });
   } finally {
@@ -70,13 +73,53 @@ async function makeAside(
   return made;
 }
 
+export interface Column {
+  name: string;
+  type: string;
+}
+
+/** Of the session's temporary tables, by table. */
+export async function columnsAside(session: Session): Promise<Map<string, Column[]>> {
+  const rows = await session.rows<{ table: string; columns: Column[] }>(
+    `select table_name as "table", list({name: column_name, type: data_type} order by column_index) as columns
+     from duckdb_columns() where database_name = 'temp' group by table_name`,
+  );
+  return new Map(rows.map(({ table, columns }) => [table, columns]));
+}
+
+/**
+ * A column as it is kept. Sums are as wide as DuckDB has types: 128 bits, which it reads forty times slower (1,000,000 rows of
+ * DECIMAL(38,2): 250 ms, of DECIMAL(18,2): 6). Money is never wider here, and no count is.
+ */
+export function keptColumn({ name, type }: Column): string {
+  const quoted = `"${name.replaceAll('"', '""')}"`;
+  const kept = type.replaceAll('DECIMAL(38,2)', 'DECIMAL(18,2)').replaceAll('HUGEINT', 'BIGINT');
+  return kept === type ? quoted : `${quoted}::${kept} as ${quoted}`;
+}
+
+async function copy(session: Session, mart: string, columns: readonly Column[]): Promise<void> {
+  try {
+    await session.run(
+      `create or replace table mart.${mart} as select ${columns.map(keptColumn).join(', ')} from ${asideTable(mart)}`,
+    );
+  } catch (cause) {
+    if (!errorMessage(cause).includes('DECIMAL(18,2)')) throw cause;
+    throw new MallardError(
+      'model_invalid',
+      `A sum of money in ${mart} has more than 16 digits before the point: ${errorMessage(cause)}`,
+      { cause, remedy: 'Look for an amount or an exchange rate that is far too large, and correct it.' },
+    );
+  }
+}
+
 async function replace(
   session: Session,
   { mart, builtAt, duration }: MadeMart,
+  columns: readonly Column[],
   asOf: string,
 ): Promise<BuildResult> {
   const started = performance.now();
-  await session.run(`create or replace table mart.${mart} as from ${asideTable(mart)}`);
+  await copy(session, mart, columns);
   const count = await session.one<{ row_count: number }>(
     `select count(*)::int as row_count from ${asideTable(mart)}`,
   );

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { inTransaction, type Session } from '../../data/owner/session.ts';
 import { Warehouse } from '../../data/owner/warehouse.ts';
 import { Project } from '../../data/project.ts';
+import { columnsAside, keptColumn } from '../../models/engine/build.ts';
 import { ModelEngine } from '../../models/engine/engine.ts';
 import { buildColumns, marts } from '../../models/engine/marts.ts';
 import type { MetricsRequest } from '../../models/engine/metrics/request.ts';
@@ -86,8 +87,13 @@ async function buildByHand(): Promise<Build> {
             `create temp table hand_${mart} as select *, ${time} as as_of, ${time} as built_at from (${sql})`,
         ),
       );
+      const columns = await columnsAside(session);
       await inTransaction(session, () =>
-        inTurn(session, (mart) => `create or replace table main.hand_${mart} as from temp.hand_${mart}`),
+        inTurn(
+          session,
+          (mart) =>
+            `create or replace table main.hand_${mart} as select ${(columns.get(`hand_${mart}`) ?? []).map(keptColumn).join(', ')} from temp.hand_${mart}`,
+        ),
       );
       await inTurn(session, (mart) => `drop table temp.hand_${mart}`);
     }),

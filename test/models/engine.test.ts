@@ -6,7 +6,9 @@ import { MallardError } from '../../data/errors.ts';
 import { criteriaCatalogue } from '../../models/criteria/from-catalogue.ts';
 import { malloyPath } from '../../models/criteria/literal.ts';
 import { membershipQuery } from '../../models/criteria/query.ts';
+import { ModelEngine } from '../../models/engine/engine.ts';
 import type { ModelProblem } from '../../models/engine/problems.ts';
+import { openTestWarehouse } from '../support.ts';
 import { asOf } from './fixture.ts';
 import { sharedBase } from './support.ts';
 
@@ -166,6 +168,39 @@ describe('marts', () => {
       expect(built.rows.length).toBeGreaterThan(0);
       expect({ mart, rows: built.rows }).toEqual({ mart, rows: defined.rows });
     }
+  });
+
+  test('no column is wider than 64 bits; a sum of money beyond that is refused, and the marts stay', async () => {
+    const { warehouse } = await openTestWarehouse();
+    const engine = new ModelEngine(warehouse);
+    const order = (id: string) =>
+      warehouse.loads.transaction((tx) =>
+        tx.run(
+          `insert into core.orders (order_id, contact_id, ordered_at, amount, currency, status, source, recorded_at)
+           values ($1, 'c1', timestamp '2026-10-01', 9000000000000000.25, 'USD', 'completed', 'test', timestamp '2026-10-01')`,
+          [id],
+        ),
+      );
+    await warehouse.loads.transaction((tx) =>
+      tx.run(
+        `insert into core.contacts (contact_id, source, recorded_at) values ('c1', 'test', timestamp '2026-10-01')`,
+      ),
+    );
+    await order('o1');
+    await engine.build({ asOf });
+    const read = <T>(sql: string) => warehouse.read((session) => session.rows<T>(sql));
+    const wide = `select table_name, column_name from duckdb_columns() where schema_name = 'mart' and regexp_matches(data_type, 'HUGEINT|DECIMAL.(19|[23])')`;
+    expect(await read(wide)).toEqual([]);
+    const revenue = 'select total_revenue, orders.last_90_days.revenue as lately from mart.contact_facts';
+    const kept = [{ total_revenue: '9000000000000000.25', lately: '9000000000000000.25' }];
+    expect(await read(revenue)).toEqual(kept);
+    await order('o2');
+    const error = await failure(engine.build({ asOf }));
+    expect([error.code, error.message]).toEqual([
+      'model_invalid',
+      expect.stringMatching(/^A sum of money in contact_facts has more than 16 digits .*18000000000000000/),
+    ]);
+    expect(await read(revenue)).toEqual(kept);
   });
 
   test('a mart may be built by itself; a name that is none is refused', async () => {
