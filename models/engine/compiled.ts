@@ -142,7 +142,7 @@ function publishedModels(ours: URL, recorded: string | undefined): string {
 
 /**
  * Compiles a file after those it imports. Malloy would compile a file anew for every path of imports that leads to it
- * (ours: 700 compilations, 5 s); from the bottom up each is compiled once and then taken from the cache (0.5 s).
+ * (ours: 2,500 compilations, a minute); from the bottom up each is compiled once and then taken from the cache (0.5 s).
  */
 function fileCompiler(
   runtime: Runtime,
