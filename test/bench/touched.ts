@@ -98,8 +98,9 @@ async function intake(phase: number, meanwhile: () => Promise<void> = async () =
   const acked = new Map<string, number>();
   const stood = new Map<string, number>();
   const sent = seconds * eventsPerSecond;
-  const watching = watch(stood, sent);
-  const other = meanwhile();
+  let isOver = false;
+  const other = meanwhile().finally(() => (isOver = true));
+  const watching = watch(stood, sent, () => isOver);
   const start = performance.now();
   const pending: Promise<void>[] = [];
   for (let i = 0; i < seconds * requestsPerSecond; i += 1) {
@@ -117,8 +118,8 @@ async function intake(phase: number, meanwhile: () => Promise<void> = async () =
   return [...acked].map(([id, at]) => ({ acked: at, stood: stood.get(id) ?? Infinity }));
 }
 
-/** Looks 40 times a second for who has entered. Gives up a minute after the last one was seen. */
-async function watch(stood: Map<string, number>, count: number): Promise<void> {
+/** Looks 40 times a second for who has entered. Gives up a minute after the last one was seen, not before what else runs is over. */
+async function watch(stood: Map<string, number>, count: number, isOver: () => boolean): Promise<void> {
   let last = await newest();
   let seenAt = performance.now();
   while (stood.size < count && performance.now() - seenAt < 60_000) {
@@ -133,6 +134,7 @@ async function watch(stood: Map<string, number>, count: number): Promise<void> {
       last = Math.max(last, position);
       seenAt = performance.now();
     }
+    if (!isOver()) seenAt = performance.now();
     await sleep(25);
   }
 }
