@@ -39,7 +39,9 @@ export async function compareDefinitions(
     : [];
   if (then.isGuess) change.status = 'unknown';
   const textThen = textsOf(then, project);
-  const isChanged = (url: string) => textThen.get(url) !== now.models.files.textOf(url);
+  // No file of its own: what it stands for, index.malloy, is compared itself.
+  const published = pathToFileURL(project.publishedModels).toString();
+  const isChanged = (url: string) => url !== published && textThen.get(url) !== now.models.files.textOf(url);
   change.files = dependencies(now)
     .filter(isChanged)
     .map((url) => modelPath(url, project));
