@@ -1,6 +1,7 @@
 import { toTimestamp, type Clock } from '../../data/clock.ts';
 import { errorMessage, MallardError } from '../../data/errors.ts';
 import { inTransaction, type Session } from '../../data/owner/session.ts';
+import { quoted } from './marts.ts';
 import type { BuildResult } from './types.ts';
 
 /** The temporary table that a mart is made in. */
@@ -92,9 +93,8 @@ export async function columnsAside(session: Session): Promise<Map<string, Column
  * DECIMAL(38,2): 250 ms, of DECIMAL(18,2): 6). Money is never wider here, and no count is.
  */
 export function keptColumn({ name, type }: Column): string {
-  const quoted = `"${name.replaceAll('"', '""')}"`;
   const kept = type.replaceAll('DECIMAL(38,2)', 'DECIMAL(18,2)').replaceAll('HUGEINT', 'BIGINT');
-  return kept === type ? quoted : `${quoted}::${kept} as ${quoted}`;
+  return kept === type ? quoted(name) : `${quoted(name)}::${kept} as ${quoted(name)}`;
 }
 
 async function copy(session: Session, mart: string, columns: readonly Column[]): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Session } from '../../data/owner/session.ts';
 import type { Warehouse } from '../../data/owner/warehouse.ts';
-import { marts } from './marts.ts';
+import { marts, quoted } from './marts.ts';
 import type { Catalogue, CatalogueField } from './types.ts';
 
 /** At most so many different values are a small domain. */
@@ -133,8 +133,4 @@ async function countValues(
     );
   }
   return found;
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }

@@ -57,3 +57,8 @@ ${documented.join('\n')}
 }
 `;
 }
+
+/** A column's name, in SQL. */
+export function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

@@ -198,6 +198,8 @@ test('a forgotten person is in no snapshot, not even in one that is being writte
   expect(outcome.files).toContainEqual(
     expect.objectContaining({ file: 'published/mallard.duckdb', treatment: 'delete' }),
   );
+  // Our models are nobody's.
+  expect(outcome.files.map(({ file }) => file)).not.toContain('published/mallard.malloy');
   const left = existsSync(project.publishedFile)
     ? await (
         await openSnapshot(project.publishedFile)
